@@ -1,0 +1,105 @@
+// Package store is the wall around the databases: transactions, rows and the few points where SQLite and PostgreSQL
+// differ. Capabilities write their SQL once, with $1 placeholders, and it runs on both.
+//
+// Columns hold three kinds of value only: 64-bit integers, text and bytes. Times are UTC microseconds since 1970.
+// What a function passed to InTx did is durable when InTx returns nil, and has left no trace when it returns an error.
+package store
+
+import (
+	"context"
+	"errors"
+	"iter"
+)
+
+// DB is one database. Implementations must be safe for concurrent use.
+type DB interface {
+	// InTx runs fn in a read-write transaction and commits it durably. Writers run one at a time where the database
+	// has one writer. fn may be run again after a serialization failure, so it must not act on the outside.
+	InTx(ctx context.Context, fn func(Tx) error) error
+
+	// Read runs fn on one consistent snapshot of what is committed.
+	Read(ctx context.Context, fn func(Tx) error) error
+
+	// Dialect tells where this database differs.
+	Dialect() Dialect
+
+	// Close waits for transactions under way and closes the database.
+	Close() error
+}
+
+// Tx is a transaction under way. It must not be used by several goroutines at once, nor while a Query is ranged over
+// with the same SQL text.
+type Tx interface {
+	// Exec runs one statement and returns how many rows it changed.
+	Exec(ctx context.Context, sql string, args ...any) (int64, error)
+
+	// Query yields the rows of one statement. An error ends the sequence.
+	Query(ctx context.Context, sql string, args ...any) iter.Seq2[Row, error]
+
+	// ExecMany runs one statement once for each set of arguments, in one round trip where the database is remote.
+	ExecMany(ctx context.Context, sql string, argSets [][]any) error
+
+	// QueryMany runs one query for each set of arguments and yields each row with the index of its set.
+	QueryMany(ctx context.Context, sql string, argSets [][]any) iter.Seq2[Found, error]
+
+	// Load inserts rows by the fastest way there is. The rows must be new.
+	Load(ctx context.Context, table string, columns []string, rows [][]any) error
+}
+
+// Row is the current row of a query. What it returns is valid until the next row is asked for.
+type Row interface {
+	Int64(col int) int64
+	Text(col int) string
+	Bytes(col int) []byte
+	IsNull(col int) bool
+}
+
+// Found is a row that QueryMany found for the argument set Set.
+type Found struct {
+	Row
+	Set int
+}
+
+// Dialect is what really differs between the databases.
+type Dialect interface {
+	// Name is "sqlite" or "postgres".
+	Name() string
+
+	// ForUpdate ends a SELECT that must hold its row until the transaction ends; empty where the writer is alone anyway.
+	ForUpdate() string
+
+	// DDL turns a schema text, written for PostgreSQL, into this database's.
+	DDL(schema string) string
+}
+
+// ErrNotFound is returned by One when a query has no row.
+var ErrNotFound = errors.New("no such row")
+
+// One calls fn with the only row of a query, or returns ErrNotFound.
+func One(rows iter.Seq2[Row, error], fn func(Row)) error {
+	found := false
+	for row, err := range rows {
+		if err != nil {
+			return err
+		}
+		found = true
+		fn(row)
+	}
+	if !found {
+		return ErrNotFound
+	}
+	return nil
+}
+
+// Each calls fn with every row of a query.
+func Each(rows iter.Seq2[Row, error], fn func(Row) error) error {
+	for row, err := range rows {
+		if err != nil {
+			return err
+		}
+		if err := fn(row); err != nil {
+			return err
+		}
+	}
+	return nil
+}
