@@ -25,7 +25,7 @@ func mustOpen(file string) *dfa.Table {
 const maxDigits = 15
 
 // ParseE164 reads "+" and digits, exactly as String writes a number without extension; it allocates nothing.
-// False does not mean that the text holds no number: it means that Parse must decide.
+// False says only that the text is not canonical: Parse may still find a number in it, and knows why if not.
 func ParseE164(b []byte) (Number, bool) {
 	if len(b) < 2 || len(b) > 1+maxDigits || b[0] != '+' {
 		return 0, false
@@ -56,15 +56,15 @@ const (
 	Voicemail     = dfa.Voicemail
 )
 
-// Region returns the country of the numbering range (ISO 3166-1 alpha-2), "001" for codes of no country, or "".
-// It is where the number was issued, which says little about where the person is.
+// Region returns the country of the numbering range (ISO 3166-1 alpha-2), "001" for codes of no country, or ""
+// for what this package would not accept as a number. It is where the number was issued, which says little about where the person is.
 func Region(n Number) string { return lookup(n).Region }
 
 // Type returns what kind of line the numbering plan says n is, the extension left aside.
 func Type(n Number) LineType { return lookup(n).Type }
 
 func lookup(n Number) dfa.Label {
-	var buf [1 + maxDigits + 5]byte
+	var buf [24]byte
 	text := n.AppendE164(buf[:0])
 	if len(text) == 0 {
 		return dfa.Label{}
@@ -72,8 +72,6 @@ func lookup(n Number) dfa.Label {
 	if _, label := automaton.Walk(text[1:]); label != 0 {
 		return automaton.Label(label)
 	}
-	if r, ok := reservedRange(n); ok {
-		return dfa.Label{Region: r.region, Type: r.lineType}
-	}
-	return lookupInLibrary(n)
+	r, _ := reservedRange(n)
+	return dfa.Label{Region: r.region, Type: r.lineType}
 }

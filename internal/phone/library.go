@@ -4,8 +4,6 @@ import (
 	"strings"
 
 	"github.com/nyaruka/phonenumbers"
-
-	"github.com/consentline/consentline/internal/phone/dfa"
 )
 
 // toLibrary returns n as the phone library holds numbers; n must hold a number.
@@ -42,27 +40,4 @@ func fromLibrary(number *phonenumbers.PhoneNumber) (Number, bool) {
 		n = n*10 + Number(char-'0')
 	}
 	return n, true
-}
-
-var fromLibraryType = map[phonenumbers.PhoneNumberType]LineType{
-	phonenumbers.MOBILE:               Mobile,
-	phonenumbers.FIXED_LINE:           FixedLine,
-	phonenumbers.FIXED_LINE_OR_MOBILE: FixedOrMobile,
-	phonenumbers.TOLL_FREE:            TollFree,
-	phonenumbers.PREMIUM_RATE:         Premium,
-	phonenumbers.SHARED_COST:          SharedCost,
-	phonenumbers.VOIP:                 VoIP,
-	phonenumbers.PAGER:                Pager,
-	phonenumbers.UAN:                  UAN,
-	phonenumbers.PERSONAL_NUMBER:      Personal,
-	phonenumbers.VOICEMAIL:            Voicemail,
-}
-
-// lookupInLibrary answers for the few numbers whose canonical form only the library can tell.
-func lookupInLibrary(n Number) dfa.Label {
-	number := toLibrary(n)
-	return dfa.Label{
-		Region: phonenumbers.GetRegionCodeForNumber(number),
-		Type:   fromLibraryType[phonenumbers.GetNumberType(number)],
-	}
 }

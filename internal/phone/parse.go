@@ -42,6 +42,9 @@ func Parse(text, defaultRegion string) (Number, error) {
 		}
 	}
 	line, err := parseLine(in.number, region)
+	if err != nil && several(in.number, region) {
+		return 0, invalid(ReasonSeveralNumbers)
+	}
 	if err != nil {
 		return 0, err
 	}
@@ -180,18 +183,36 @@ func parseLine(text, region string) (Number, error) {
 	return bare, nil
 }
 
+// betweenNumbers is what people write between two numbers.
+var betweenNumbers = regexp.MustCompile(`(?i)[/,;|&]|\b(?:or|and|fax|tel|mob(?:ile)?)\b`)
+
+// several reports whether text, which is no number, is made of numbers.
+func several(text, region string) bool {
+	parts := betweenNumbers.Split(text, -1)
+	for _, part := range parts {
+		if part = trimAround(part); part == "" {
+			continue
+		}
+		if _, err := resolve(part, region); err != nil {
+			return false
+		}
+	}
+	return len(parts) > 1
+}
+
 // maxRewrites bounds how often the library may strip a prefix from its own output; two is the most it does.
 const maxRewrites = 4
 
-// resolve has the library read text, and then its own E.164 output until that stays the same: only such a
-// number has one name. The library strips what looks like a national prefix after the calling code too.
+// resolve has the library read text, and then its own E.164 output, until the automaton accepts it: only such a
+// number has one name. The library strips what looks like a national prefix after a calling code too.
 func resolve(text, region string) (Number, error) {
 	parsed, err := phonenumbers.Parse(text, region)
 	if err != nil {
 		return 0, libraryReason(err, text, region)
 	}
-	n, ok := fromLibrary(parsed)
+	first := parsed
 	for range maxRewrites {
+		n, ok := fromLibrary(parsed)
 		if !ok {
 			return 0, invalid(ReasonTooLong)
 		}
@@ -199,19 +220,11 @@ func resolve(text, region string) (Number, error) {
 		if _, canonical := ParseE164(e164); canonical {
 			return n, nil
 		}
-		again, err := phonenumbers.Parse(string(e164), "")
-		if err != nil {
-			return 0, invalid(ReasonUnassignedRange)
-		}
-		previous := n
-		if n, ok = fromLibrary(again); ok && n == previous {
-			if phonenumbers.IsValidNumber(again) {
-				return n, nil
-			}
-			return 0, whyInvalid(again, text, region)
+		if parsed, err = phonenumbers.Parse(string(e164), ""); err != nil {
+			break
 		}
 	}
-	return 0, invalid(ReasonUnassignedRange)
+	return 0, whyInvalid(first, text, region)
 }
 
 // libraryReason translates the library's error about text.

@@ -66,7 +66,7 @@ var explanations = map[Reason]struct{ what, hint string }{
 	ReasonNoRegion: {
 		"lacks its country", "write a plus sign and the country code before it, or set a default region"},
 	ReasonUnknownRegion: {
-		"was read with an unknown default region", "use the two letters of the country in ISO 3166-1, such as GB"},
+		"was read with an unknown default region", "use the two-letter ISO code of the country, such as GB"},
 	ReasonUnassignedRange: {
 		"lies in a range that its country has not assigned", "check the digits, area code first"},
 	ReasonShortCode: {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"regexp/syntax"
 	"slices"
 	"strconv"
 	"strings"
@@ -118,24 +119,35 @@ func (p *plan) desc(from *phonenumbers.PhoneNumberDesc) (descRule, error) {
 
 // stripping prepares to recognise numbers that the library would not take literally. Where it cannot be told
 // which way its regexp engine splits the number, both ways count: such numbers are left to the library.
-func (p *plan) stripping(main *phonenumbers.PhoneMetadata) (err error) {
-	prefix := main.GetNationalPrefixForParsing()
-	if prefix == "" {
+func (p *plan) stripping(main *phonenumbers.PhoneMetadata) error {
+	if main.GetNationalPrefixForParsing() == "" {
 		return nil
 	}
-	if main.GetNationalPrefixTransformRule() != "" {
-		p.rewritten, err = p.nfa.add("(?:" + prefix + `)\d*`)
+	prefix, err := syntax.Parse(main.GetNationalPrefixForParsing(), syntax.Perl)
+	if err != nil {
 		return err
+	}
+	if main.GetNationalPrefixTransformRule() != "" {
+		group := prefix.MaxCap()
+		if captured := withGroup(prefix, group); captured != nil {
+			if p.rewritten, err = p.nfa.add("(?:" + captured.String() + `)\d*`); err != nil {
+				return err
+			}
+		}
+		prefix = withoutGroup(prefix, group)
+	}
+	if prefix = nonEmpty(prefix); prefix == nil {
+		return nil
 	}
 	general := main.GetGeneralDesc()
 	if p.viable, err = p.nfa.add(general.GetNationalNumberPattern()); err != nil {
 		return err
 	}
-	p.strippedViable, err = p.nfa.add("(?:" + prefix + ")(?:" + general.GetNationalNumberPattern() + ")")
-	if err != nil {
+	stripped := "(?:" + prefix.String() + ")(?:"
+	if p.strippedViable, err = p.nfa.add(stripped + general.GetNationalNumberPattern() + ")"); err != nil {
 		return err
 	}
-	p.strippedLength, err = p.nfa.add("(?:" + prefix + ")(?:" + possibleLengths(general) + ")")
+	p.strippedLength, err = p.nfa.add(stripped + possibleLengths(general) + ")")
 	return err
 }
 

@@ -1,0 +1,6 @@
+//go:build race
+
+package phone
+
+// raceEnabled tells tests that the race detector makes everything about ten times slower.
+const raceEnabled = true
