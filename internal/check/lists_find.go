@@ -1,0 +1,66 @@
+package check
+
+import (
+	"sync/atomic"
+
+	"github.com/consentline/consentline/internal/phone"
+)
+
+// maxSuppressions is how many suppressions one verdict can name; more are counted.
+const maxSuppressions = 4
+
+// suppressions are the lists that speak against a number.
+type suppressions struct {
+	lists [maxSuppressions]*List
+	count int // all of them, also those that found no room in lists
+	view  *listing
+}
+
+func (s *suppressions) add(l *List) {
+	if s.count < len(s.lists) {
+		s.lists[s.count] = l
+	}
+	s.count++
+}
+
+// find looks for the lists of a brand on which a number stands, or, if it has an extension, the bare number does.
+func (l *Lists) find(n phone.Number, brand []byte) suppressions {
+	for {
+		found := suppressions{view: l.current.Load()}
+		if len(found.view.lists) == 0 {
+			return found
+		}
+		l.scan(n, brand, &found)
+		if bare := n.WithoutExtension(); bare != n {
+			l.scan(bare, brand, &found)
+		}
+		// The members of a view are swept only once the next view stands. So if it is still the same, all were seen.
+		if l.current.Load() == found.view {
+			return found
+		}
+	}
+}
+
+// scan adds the lists of the view on which exactly n stands.
+func (l *Lists) scan(n phone.Number, brand []byte, found *suppressions) {
+	key := l.members.key(n)
+	sh := l.members.shard(key)
+	before := found.count
+	for {
+		found.count = before
+		v := sh.begin()
+		a := sh.array.Load()
+		for i := a.seek(listStride, key, 0); i < len(a.words) && a.holds(i, key); i += listStride {
+			generation := atomic.LoadUint32(&a.words[i+2])
+			if int(generation) >= len(found.view.generations) {
+				continue
+			}
+			if list := found.view.generations[generation]; list != nil && list.applies(brand) {
+				found.add(list)
+			}
+		}
+		if sh.settled(v) {
+			return
+		}
+	}
+}
