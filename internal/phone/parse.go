@@ -32,14 +32,14 @@ func Parse(text, defaultRegion string) (Number, error) {
 	if err != nil {
 		return 0, err
 	}
-	if len(in.extension) > maxExtension {
-		return 0, invalid(ReasonExtensionTooLong)
-	}
 	region := strings.ToUpper(strings.TrimSpace(defaultRegion))
 	if !strings.HasPrefix(in.number, "+") {
 		if err := checkNational(in.number, region); err != nil {
 			return 0, err
 		}
+	}
+	if len(in.extension) > maxExtension {
+		return 0, extensionReason(in.extension, region)
 	}
 	line, err := parseLine(in.number, region)
 	if err != nil && several(in.number, region) {
@@ -53,6 +53,14 @@ func Parse(text, defaultRegion string) (Number, error) {
 		return 0, invalid(ReasonExtensionTooLong)
 	}
 	return n, nil
+}
+
+// extensionReason says why an extension is refused: a comma or semicolon may also stand between two numbers.
+func extensionReason(extension, region string) error {
+	if _, err := resolve(extension, region); err == nil {
+		return invalid(ReasonSeveralNumbers)
+	}
+	return invalid(ReasonExtensionTooLong)
 }
 
 // UnmarshalText reads any international form that Parse accepts without a region; the empty text is no number.
