@@ -69,14 +69,6 @@ CREATE TABLE seen (
 	seq     BIGINT NOT NULL
 ) /* clustered */;
 
--- Numbers that stay suppressed after their person was erased: no more than the keyed hash, the scope and the time.
-CREATE TABLE erased (
-	lookup  BYTEA  NOT NULL,
-	scope   BIGINT NOT NULL,
-	since   BIGINT NOT NULL,
-	PRIMARY KEY (lookup, scope)
-) /* clustered */;
-
 -- What operators define. The body is JSON; seq is the entry that last changed it.
 CREATE TABLE definitions (
 	kind TEXT   NOT NULL, -- brand, purpose, sender, disclosure, list, key …

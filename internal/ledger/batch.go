@@ -1,0 +1,245 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/consentline/consentline/internal/consent"
+	"github.com/consentline/consentline/internal/phone"
+	"github.com/consentline/consentline/internal/store"
+	"github.com/consentline/consentline/internal/vault"
+)
+
+type storeTx = store.Tx
+
+// batch is one transaction's work: it reads what the items need, decides each in turn, and writes all at the end.
+type batch struct {
+	l  *Ledger
+	tx store.Tx
+
+	head      head
+	from      uint64 // the last entry before this batch
+	at        time.Time
+	newScopes map[consent.Scope]int64
+
+	people  map[phone.Number]*person
+	seen    map[[16]byte]seenRow
+	results [][]Result
+	effects []effect
+	notices []Notice
+
+	ledgerRows, subjectRows, seenRows [][]any
+}
+
+type effect struct {
+	run func(context.Context, store.Tx, uint64) error
+	seq uint64
+}
+
+func newBatch(l *Ledger, tx store.Tx) *batch {
+	return &batch{l: l, tx: tx, newScopes: map[consent.Scope]int64{}, people: map[phone.Number]*person{}, seen: map[[16]byte]seenRow{}}
+}
+
+func (b *batch) run(ctx context.Context, group []*request) error {
+	if err := b.lockHead(ctx); err != nil {
+		return fmt.Errorf("lock the head: %w", err)
+	}
+	b.from, b.at = b.head.seq, b.clock()
+	if err := b.readSeen(ctx, group); err != nil {
+		return fmt.Errorf("look for repetitions: %w", err)
+	}
+	if err := b.readPeople(ctx, group); err != nil {
+		return fmt.Errorf("find subjects: %w", err)
+	}
+	for _, r := range group {
+		results := make([]Result, len(r.items))
+		for i := range r.items {
+			if err := b.decide(ctx, &r.items[i], &results[i]); err != nil {
+				return err
+			}
+		}
+		b.results = append(b.results, results)
+	}
+	return b.write(ctx)
+}
+
+func (b *batch) decide(ctx context.Context, p *prepared, out *Result) error {
+	if repeated, err := b.repetition(ctx, p, out); repeated || err != nil {
+		return err
+	}
+	b.head.seq++
+	seq := b.head.seq
+	*out = Result{Outcome: Recorded, Seq: seq, RecordedAt: b.at}
+	key, subject := b.l.vault.NotesKey(), int64(0)
+	if p.Kind == KindAct {
+		who := b.person(p)
+		key, subject = who.Key, who.id
+		act := p.Act
+		act.Seq, act.RecordedAt = seq, b.at
+		if !act.Dated {
+			act.EffectiveAt = b.at
+		}
+		if err := b.apply(ctx, who, act, out); err != nil {
+			return err
+		}
+		out.Subject = who.ID
+	} else {
+		b.notices = append(b.notices, Notice{Seq: seq, Kind: p.Kind, Detail: p.Detail})
+	}
+	b.ledgerRows = append(b.ledgerRows, []any{seq, b.at.UnixMicro(), subject, int64(p.Kind), key.Seal(p.body, seq), p.commitment[:]})
+	for i := range p.seen {
+		b.remember(&p.seen[i], seq)
+	}
+	if p.Effect != nil {
+		b.effects = append(b.effects, effect{p.Effect, seq})
+	}
+	return nil
+}
+
+// person returns the number's subject, who comes into being with their first act.
+func (b *batch) person(p *prepared) *person {
+	who := b.people[p.Number]
+	if who.id == 0 {
+		who.id, who.Subject, who.complete = b.head.nextSubject, p.fresh, true
+		b.head.nextSubject++
+		b.subjectRows = append(b.subjectRows, []any{who.id, who.ID[:], p.lookup[:], b.l.vault.SealSubject(p.fresh)})
+	}
+	return who
+}
+
+// apply folds the act into every record that it covers.
+func (b *batch) apply(ctx context.Context, who *person, act consent.Act, out *Result) error {
+	who.acts = append(who.acts, act)
+	own, err := b.record(ctx, who, act.Scope)
+	if err != nil {
+		return err
+	}
+	late := !own.Follows(act)
+	for _, h := range who.records {
+		if h != own && !governs(act, h.scope) {
+			continue
+		}
+		if err := b.fold(ctx, who, h, act); err != nil {
+			return err
+		}
+	}
+	out.Scope, out.Record = act.Scope, own.Record
+	switch {
+	case own.Conflict == act.Seq:
+		out.Outcome = Conflicting
+	case late && own.Entry != act.Seq:
+		out.Outcome = Superseded
+	}
+	return nil
+}
+
+func (b *batch) fold(ctx context.Context, who *person, h *held, act consent.Act) error {
+	h.dirty = true
+	if h.Follows(act) {
+		h.Record = h.Next(act)
+		return nil
+	}
+	return b.refold(ctx, who, h)
+}
+
+// refold folds everything the subject ever did that covers the scope: the way to take in an act that arrived late, and
+// to start a record in a scope that wildcard restrictions may already cover.
+func (b *batch) refold(ctx context.Context, who *person, h *held) error {
+	if err := b.readHistory(ctx, who); err != nil {
+		return err
+	}
+	var acts []consent.Act
+	for _, a := range who.acts {
+		if governs(a, h.scope) {
+			acts = append(acts, a)
+		}
+	}
+	h.Record = consent.Fold(acts)
+	return nil
+}
+
+func (b *batch) changes() []Change {
+	var out []Change
+	for _, who := range b.people {
+		for _, h := range who.records {
+			if h.dirty {
+				out = append(out, Change{Number: who.Number, Scope: h.scope, Record: h.Record})
+			}
+		}
+	}
+	return out
+}
+
+func (b *batch) write(ctx context.Context) error {
+	if b.head.seq == b.from {
+		return nil // repetitions only
+	}
+	err := b.tx.Load(ctx, "ledger", []string{"seq", "recorded_at", "subject", "kind", "body", "leaf"}, b.ledgerRows)
+	if err != nil {
+		return fmt.Errorf("write entries: %w", err)
+	}
+	if err := b.tx.Load(ctx, "subjects", []string{"id", "subject", "lookup", "sealed"}, b.subjectRows); err != nil {
+		return fmt.Errorf("write subjects: %w", err)
+	}
+	if err := b.tx.Load(ctx, "seen", []string{"digest", "content", "seq"}, b.seenRows); err != nil {
+		return fmt.Errorf("remember what was told: %w", err)
+	}
+	if err := b.writeRecords(ctx); err != nil {
+		return fmt.Errorf("write records: %w", err)
+	}
+	for _, e := range b.effects {
+		if err := e.run(ctx, b.tx, e.seq); err != nil {
+			return err
+		}
+	}
+	return b.moveHead(ctx)
+}
+
+// held is one record in hand.
+type held struct {
+	consent.Record
+	scope   consent.Scope
+	scopeID int64
+	stored  bool // there is a row already
+	dirty   bool
+}
+
+// person is a subject in hand, with all their records.
+type person struct {
+	vault.Subject
+	id       int64 // 0: the number has no subject yet
+	records  map[int64]*held
+	acts     []consent.Act // of this batch; all there are once complete
+	complete bool
+}
+
+// record returns the subject's record in a scope, which begins with whatever wildcard restrictions cover it.
+func (b *batch) record(ctx context.Context, who *person, scope consent.Scope) (*held, error) {
+	id, err := b.scopeID(ctx, scope)
+	if err != nil {
+		return nil, err
+	}
+	if h, ok := who.records[id]; ok {
+		return h, nil
+	}
+	h := &held{scope: scope, scopeID: id}
+	if scope.Concrete() && who.restrictedWidely() {
+		// The act at hand is in who.acts already; it is folded by the caller, so it is left out here.
+		acts := who.acts
+		who.acts = acts[:len(acts)-1]
+		err = b.refold(ctx, who, h)
+		who.acts = append(who.acts, acts[len(acts)-1])
+	}
+	who.records[id] = h
+	return h, err
+}
+
+func (p *person) restrictedWidely() bool {
+	for _, h := range p.records {
+		if !h.scope.Concrete() {
+			return true
+		}
+	}
+	return false
+}
