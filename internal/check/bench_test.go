@@ -90,7 +90,8 @@ func BenchmarkCheckMiss(b *testing.B) { benchmarkCheck(b, *benchRecords, Deny) }
 func BenchmarkTableGet(b *testing.B) {
 	x, _ := benchIndex()
 	random := rand.New(rand.NewPCG(1, 2))
-	id := x.scopes.Lookup([]byte("default"), []byte("offers"), consent.SMS).ID()
+	found := x.scopes.Lookup([]byte("default"), []byte("offers"), consent.SMS)
+	id := found.ID()
 	for b.Loop() {
 		if _, ok := x.table.Get(sample(random.IntN(*benchRecords/2)), id); !ok {
 			b.Fatal("not there")

@@ -7,7 +7,7 @@ import (
 )
 
 // words fails for every word of the question that nobody defined.
-func (v *Verdict) words(q Question, f Found) {
+func (v *Verdict) words(q *Question, f *Found) {
 	if !f.BrandKnown {
 		v.fail(Reason{Code: UnknownBrand})
 	}
@@ -20,7 +20,7 @@ func (v *Verdict) words(q Question, f Found) {
 }
 
 // suppressed fails for every list the number is on, for an erased person, and for every list too old to be relied on.
-func (v *Verdict) suppressed(q Question, f *facts) {
+func (v *Verdict) suppressed(q *Question, f *facts) {
 	for _, list := range f.lists.lists[:min(f.lists.count, maxSuppressions)] {
 		v.fail(Reason{Code: Suppressed, List: list})
 	}

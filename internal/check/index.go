@@ -73,19 +73,19 @@ func New(c Config) *Index {
 }
 
 // Check answers a question: well-formed, fresh, suppression, record, rules, in this order. It does not allocate.
-func (x *Index) Check(q Question) Verdict {
-	// The revision is read before what it vouches for.
-	v := Verdict{Revision: x.applied.Load()}
+func (x *Index) Check(q Question) (v Verdict) {
+	v.CheckedAt = x.clock()
+	if q.At.IsZero() {
+		q.At = v.CheckedAt
+	}
+	v.At = q.At
+	v.Revision = x.applied.Load() // before what it vouches for is read
 	if q.Number.WithoutExtension() == 0 {
-		v.CheckedAt = x.clock()
-		v.At = q.At
-		if q.At.IsZero() {
-			v.At = v.CheckedAt
-		}
 		v.fail(Reason{Code: InvalidNumber})
 		return v
 	}
-	facts := x.read(q, &v)
+	var facts facts
+	x.read(&q, &v, &facts)
 
 	// Everything that the answer rests on has been read. Only now may the clock say whether it was fresh: a node that
 	// was paused anywhere above finds its lease run out.
@@ -93,8 +93,8 @@ func (x *Index) Check(q Question) Verdict {
 	if remaining <= 0 {
 		v.fail(Reason{Code: Stale})
 	}
-	v.words(q, facts.found)
-	v.suppressed(q, &facts)
+	v.words(&q, &facts.found)
+	v.suppressed(&q, &facts)
 	v.consented(&facts)
 	v.judged(&facts)
 	v.decide(&facts, min(remaining, x.useWithin))
@@ -111,24 +111,17 @@ type facts struct {
 }
 
 // read gathers everything that the answer can rest on. It compares no lease.
-func (x *Index) read(q Question, v *Verdict) (f facts) {
+func (x *Index) read(q *Question, v *Verdict, f *facts) {
 	f.found = x.scopes.Lookup(q.Brand, q.Purpose, q.Channel)
-	f.lists = x.lists.find(q.Number, q.Brand)
-	v.Record, v.Recorded = x.record(q.Number, f.found)
-	v.CheckedAt = x.clock()
-	v.At = q.At
-	if q.At.IsZero() {
-		v.At = v.CheckedAt
-	}
-	v.Status = v.Record.At(v.At)
-	f.code = codeOf(v.Record, v.Recorded, v.At)
+	x.lists.find(q.Number, q.Brand, &f.lists)
+	v.Record, v.Recorded = x.record(q.Number, &f.found)
+	v.Status = v.Record.At(q.At)
+	f.code = codeOf(&v.Record, v.Recorded, q.At)
 	if x.rules != nil {
-		q.At = v.At
 		f.judgement = x.rules.Judge(Case{
-			Question: q, Class: f.found.Class, Status: v.Status, Recorded: v.Recorded, Record: v.Record,
+			Question: *q, Class: f.found.Class, Status: v.Status, Recorded: v.Recorded, Record: v.Record,
 		})
 	}
-	return f
 }
 
 // markerScope holds, of a number, that it has records in wildcard scopes. Only then are those looked for.
@@ -136,7 +129,7 @@ const markerScope ScopeID = 0
 
 // record finds what stands for a number in a scope: its record, or else the latest restriction that covers the scope.
 // A restriction with wildcards is folded into every record it covers, so that a record that is found needs no more.
-func (x *Index) record(n phone.Number, f Found) (State, bool) {
+func (x *Index) record(n phone.Number, f *Found) (State, bool) {
 	if id := f.ID(); id != 0 {
 		if s, ok := x.table.Get(n, id); ok {
 			return s, true
@@ -154,7 +147,7 @@ func (x *Index) record(n phone.Number, f Found) (State, bool) {
 }
 
 // restriction returns the latest restriction among the wildcard scopes. Only restrictions count there: no yes does.
-func (x *Index) restriction(n phone.Number, f Found) (latest State, found bool) {
+func (x *Index) restriction(n phone.Number, f *Found) (latest State, found bool) {
 	var kept Flags
 	for _, id := range x.scopes.covering(f) {
 		if id == 0 {
@@ -178,7 +171,7 @@ func restricts(s State) bool {
 }
 
 // codeOf says what a record alone comes to at the moment t. Only a grant that has begun and not ended is Granted.
-func codeOf(s State, recorded bool, t time.Time) Code {
+func codeOf(s *State, recorded bool, t time.Time) Code {
 	if !recorded {
 		return NoRecord
 	}

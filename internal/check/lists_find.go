@@ -24,19 +24,19 @@ func (s *suppressions) add(l *List) {
 }
 
 // find looks for the lists of a brand on which a number stands, or, if it has an extension, the bare number does.
-func (l *Lists) find(n phone.Number, brand []byte) suppressions {
+func (l *Lists) find(n phone.Number, brand []byte, found *suppressions) {
 	for {
-		found := suppressions{view: l.current.Load()}
+		found.count, found.view = 0, l.current.Load()
 		if len(found.view.lists) == 0 {
-			return found
+			return
 		}
-		l.scan(n, brand, &found)
+		l.scan(n, brand, found)
 		if bare := n.WithoutExtension(); bare != n {
-			l.scan(bare, brand, &found)
+			l.scan(bare, brand, found)
 		}
 		// The members of a view are swept only once the next view stands. So if it is still the same, all were seen.
 		if l.current.Load() == found.view {
-			return found
+			return
 		}
 	}
 }

@@ -165,7 +165,7 @@ func (s *Scopes) Lookup(brand, purpose []byte, c consent.Channel) Found {
 }
 
 // ID returns the id of the scope that was looked up; zero when nobody has acted in it.
-func (f Found) ID() ScopeID { return join(f.brand, f.purpose, f.channel) }
+func (f *Found) ID() ScopeID { return join(f.brand, f.purpose, f.channel) }
 
 func join(brand, purpose *word, c consent.Channel) ScopeID {
 	if brand == nil || purpose == nil || c > consent.VoiceAuto {
@@ -182,7 +182,7 @@ func join(brand, purpose *word, c consent.Channel) ScopeID {
 const wildcards = 7
 
 // covering returns the ids of the wildcard scopes that cover what was looked up; zeros for those nobody acted in.
-func (s *Scopes) covering(f Found) (ids [wildcards]ScopeID) {
+func (s *Scopes) covering(f *Found) (ids [wildcards]ScopeID) {
 	anyBrand, anyPurpose := (*s.brands.list.Load())[0], (*s.purposes.list.Load())[0]
 	for mask := 1; mask <= wildcards; mask++ {
 		brand, purpose, channel := f.brand, f.purpose, f.channel

@@ -15,7 +15,7 @@ const (
 
 	keyWords = 3 // number, high and low half of its key, then the sub-key
 
-	// maxLoad is how full a shard may be, in percent; a full one grows by an eighth. Slots stand in order, so that even
+	// maxLoad is how full a shard may be, in percent; a full one grows by a quarter. Slots stand in order, so that even
 	// a search for what is not there ends after a few of them.
 	maxLoad  = 92
 	hintLoad = 90 // of a shard sized by a hint: room for the shards that chance fills more than others
@@ -61,7 +61,7 @@ func (s *slots) init(stride int, seed uint64, records int) {
 	s.stride = stride
 	s.spread = seed<<1 | 1
 	for i := range s.shards {
-		homes := max(minHomes+i*minHomes/8/shardCount, records*100/hintLoad/shardCount)
+		homes := max(minHomes+i*minHomes/4/shardCount, records*100/hintLoad/shardCount)
 		s.shards[i].array.Store(newArray(stride, uint64(homes), homes+tail(homes)))
 	}
 }

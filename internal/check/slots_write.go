@@ -22,7 +22,7 @@ func (s *slots) put(n phone.Number, sub uint32, values []uint32) {
 		return
 	}
 	if (sh.count+1)*100 > int(a.homes)*maxLoad {
-		a = s.rebuild(sh, int(a.homes+a.homes/8), nil)
+		a = s.rebuild(sh, int(a.homes+a.homes/4), nil)
 		i = a.seek(s.stride, key, sub)
 	}
 	free := a.free(s.stride, i)

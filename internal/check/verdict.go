@@ -38,7 +38,7 @@ func (o Outcome) String() string {
 }
 
 // MaxReasons is how many reasons a verdict can list; what finds no room is counted in Omitted.
-const MaxReasons = 16
+const MaxReasons = 12
 
 // RuleIndex names a rule within the rules that judged; zero is none.
 type RuleIndex uint16
