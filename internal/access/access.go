@@ -1,0 +1,273 @@
+// Package access decides who may do what: callers, their keys and roles, and the one gate that every operation passes.
+//
+// A key is shown once, when it is made; what is kept is its SHA-256, which is enough for a secret of 160 random bits.
+// Every key made or revoked and every call refused to a known caller is an entry in the ledger. A revoked key is
+// refused from the moment at which its revocation was acknowledged.
+package access
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base32"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/consentline/consentline/internal/consent"
+	"github.com/consentline/consentline/internal/ledger"
+)
+
+// Caller is who makes a call: the holder of a key, or the process that owns the data directory.
+type Caller struct {
+	ID     string // as entries name it, such as key:k3v9…
+	Name   string
+	Role   Role
+	Brands []consent.BrandID // the only ones the caller may act for; empty: all
+}
+
+// Local is the caller behind the command line on the machine that holds the data: whoever can read the master key.
+var Local = &Caller{ID: "local", Name: "local command line", Role: Admin}
+
+// Can reports whether the caller's role includes a permission.
+func (c *Caller) Can(p Permission) bool { return c.Role.Includes(p) }
+
+// For reports whether the caller may act for a brand.
+func (c *Caller) For(b consent.BrandID) bool {
+	return len(c.Brands) == 0 || slices.Contains(c.Brands, b)
+}
+
+// Key is what is kept of an API key.
+type Key struct {
+	ID        string            `json:"id"`
+	Name      string            `json:"name"`
+	Role      Role              `json:"role"`
+	Brands    []consent.BrandID `json:"brands,omitempty"`
+	Hash      string            `json:"hash"` // SHA-256 of the secret, in hex
+	CreatedAt ledger.Time       `json:"created_at"`
+	CreatedBy string            `json:"created_by"`
+	ExpiresAt *ledger.Time      `json:"expires_at,omitempty"`
+	RevokedAt *ledger.Time      `json:"revoked_at,omitempty"`
+	RevokedBy string            `json:"revoked_by,omitempty"`
+}
+
+// ErrUnknownKey says that a call carried no key, or one that is not in force.
+var ErrUnknownKey = errors.New("the key is missing, unknown, expired or revoked")
+
+// ErrNotFound says that there is no key with an ID.
+var ErrNotFound = errors.New("no such key")
+
+// DeniedError says that a caller may not do what they asked for.
+type DeniedError struct {
+	Role       Role
+	Permission Permission
+	Brand      consent.BrandID // set when the caller may do it, but not for this brand
+}
+
+func (e *DeniedError) Error() string {
+	if e.Brand != "" {
+		return fmt.Sprintf("this key may not act for brand %q", e.Brand)
+	}
+	return fmt.Sprintf("a key with role %s may not %s: ask for one with role %s", e.Role, e.Permission, rolesWith(e.Permission))
+}
+
+// InvalidError says which field of a key is wrong, and what would be right.
+type InvalidError struct{ Field, Reason string }
+
+func (e *InvalidError) Error() string { return fmt.Sprintf("field %q: %s", e.Field, e.Reason) }
+
+// Appender takes the entries that keys and denials make.
+type Appender interface {
+	AppendOne(context.Context, ledger.Item) (ledger.Result, error)
+}
+
+// Gate knows the keys in force. It is safe for concurrent use.
+type Gate struct {
+	ledger Appender
+	now    func() time.Time
+
+	changing sync.Mutex // held by whoever changes a key, until the change is committed
+
+	mu     sync.Mutex
+	keys   map[string]Key
+	byHash atomic.Pointer[map[[32]byte]*holder]
+}
+
+type holder struct {
+	Caller
+	expires time.Time
+}
+
+// New returns a gate that knows no key yet.
+func New(l Appender, now func() time.Time) *Gate {
+	g := &Gate{ledger: l, now: now, keys: map[string]Key{}}
+	g.byHash.Store(&map[[32]byte]*holder{})
+	return g
+}
+
+// Authenticate returns the caller who holds a secret, or ErrUnknownKey.
+func (g *Gate) Authenticate(secret string) (*Caller, error) {
+	// The map is keyed by a hash of the secret, so how long the search takes tells nothing about any secret.
+	h, ok := (*g.byHash.Load())[sha256.Sum256([]byte(secret))]
+	if !ok || !h.expires.IsZero() && !g.now().Before(h.expires) {
+		return nil, ErrUnknownKey
+	}
+	return &h.Caller, nil
+}
+
+// Authorize returns nil if the caller may do this. A denial is recorded, in a transaction of its own, and is an error.
+func (g *Gate) Authorize(ctx context.Context, c *Caller, p Permission, brands ...consent.BrandID) error {
+	denied := &DeniedError{Role: c.Role, Permission: p}
+	if c.Can(p) {
+		i := slices.IndexFunc(brands, func(b consent.BrandID) bool { return !c.For(b) })
+		if i < 0 {
+			return nil
+		}
+		denied.Brand = brands[i]
+	}
+	_, err := g.ledger.AppendOne(ctx, ledger.Item{
+		Kind: ledger.KindDenial, By: c.ID,
+		Detail: map[string]string{"permission": string(p), "role": string(c.Role), "brand": string(denied.Brand)},
+	})
+	if err != nil {
+		return errors.Join(denied, fmt.Errorf("record the denial: %w", err))
+	}
+	return denied
+}
+
+const (
+	kindKey   = "key"
+	keyPrefix = "cl_"
+)
+
+// Create makes a key and returns its secret, which is not kept.
+func (g *Gate) Create(ctx context.Context, by *Caller, k Key) (Key, string, error) {
+	if err := k.validate(); err != nil {
+		return Key{}, "", err
+	}
+	g.changing.Lock()
+	defer g.changing.Unlock()
+	secret := newSecret()
+	sum := sha256.Sum256([]byte(secret))
+	k.ID, k.Hash, k.CreatedBy = newID(), hex.EncodeToString(sum[:]), by.ID
+	k.CreatedAt = ledger.Time(g.now().UTC().Truncate(time.Microsecond))
+	k.RevokedAt, k.RevokedBy = nil, ""
+	return k, secret, g.define(ctx, by, k)
+}
+
+func (k *Key) validate() error {
+	switch {
+	case k.Name == "" || len(k.Name) > 200:
+		return &InvalidError{"name", "want 1 to 200 bytes"}
+	case !k.Role.known():
+		return &InvalidError{"role", fmt.Sprintf("want one of %v", Roles)}
+	}
+	return nil
+}
+
+// Revoke ends a key. Revoking it again changes nothing.
+func (g *Gate) Revoke(ctx context.Context, by *Caller, id string) (Key, error) {
+	g.changing.Lock()
+	defer g.changing.Unlock()
+	k, err := g.Key(id)
+	if err != nil {
+		return Key{}, err
+	}
+	if k.RevokedAt != nil {
+		return k, nil
+	}
+	at := ledger.Time(g.now().UTC().Truncate(time.Microsecond))
+	k.RevokedAt, k.RevokedBy = &at, by.ID
+	return k, g.define(ctx, by, k)
+}
+
+// define records the key; Apply, called when the entry is committed, puts it in force.
+func (g *Gate) define(ctx context.Context, by *Caller, k Key) error {
+	item, err := ledger.Define(ledger.KindAccess, by.ID, kindKey, k.ID, k)
+	if err != nil {
+		return err
+	}
+	_, err = g.ledger.AppendOne(ctx, item)
+	return err
+}
+
+// Apply puts a committed key in force; definitions of other kinds are ignored.
+func (g *Gate) Apply(d ledger.Definition) error {
+	if d.Kind != kindKey {
+		return nil
+	}
+	var k Key
+	if err := json.Unmarshal(d.Body, &k); err != nil {
+		return fmt.Errorf("key %q: %w", d.ID, err)
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.put(k)
+	return nil
+}
+
+// put publishes the keys in force. The caller holds mu.
+func (g *Gate) put(k Key) {
+	g.keys[k.ID] = k
+	next := make(map[[32]byte]*holder, len(g.keys))
+	for _, k := range g.keys {
+		if k.RevokedAt != nil {
+			continue
+		}
+		sum, err := hex.DecodeString(k.Hash)
+		if err != nil || len(sum) != sha256.Size {
+			continue // no secret has such a hash
+		}
+		h := &holder{Caller: Caller{ID: "key:" + k.ID, Name: k.Name, Role: k.Role, Brands: k.Brands}}
+		if k.ExpiresAt != nil {
+			h.expires = time.Time(*k.ExpiresAt)
+		}
+		next[[32]byte(sum)] = h
+	}
+	g.byHash.Store(&next)
+}
+
+// Key returns what is kept of one key, or ErrNotFound.
+func (g *Gate) Key(id string) (Key, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	k, ok := g.keys[id]
+	if !ok {
+		return Key{}, fmt.Errorf("key %q: %w", id, ErrNotFound)
+	}
+	return k, nil
+}
+
+// Keys returns what is kept of all keys, by ID.
+func (g *Gate) Keys() []Key {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.SortedFunc(maps.Values(g.keys), func(a, b Key) int { return strings.Compare(a.ID, b.ID) })
+}
+
+var encoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
+
+func newID() string { return encoding.EncodeToString(random(5)) }
+
+// newSecret draws a secret: 160 random bits, and a checksum by which scanners tell a leaked key from a random word.
+func newSecret() string {
+	body := encoding.EncodeToString(random(20))
+	sum := crc32.ChecksumIEEE([]byte(body))
+	return keyPrefix + body + encoding.EncodeToString([]byte{byte(sum >> 24), byte(sum >> 16), byte(sum >> 8), byte(sum)})
+}
+
+func random(n int) []byte {
+	b := make([]byte, n)
+	if _, err := rand.Read(b); err != nil {
+		panic(err) // crypto/rand does not fail
+	}
+	return b
+}
