@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/binary"
@@ -18,18 +19,31 @@ import (
 
 const testOrigin = "consentline.example/log"
 
-// signerOf returns a log signer and its verifier key, made from a seed of repeated bytes.
-func signerOf(t testing.TB, origin string, seed byte) (note.Signer, string) {
+// logKey is a log's key, made from a seed of repeated bytes; it implements note.Signer on its own.
+type logKey struct {
+	name string
+	id   uint32
+	priv ed25519.PrivateKey
+}
+
+func (k logKey) Name() string                    { return k.name }
+func (k logKey) KeyHash() uint32                 { return k.id }
+func (k logKey) Sign(msg []byte) ([]byte, error) { return ed25519.Sign(k.priv, msg), nil }
+
+// signerOf returns a log's signer and its verifier key.
+func signerOf(t testing.TB, origin string, seed byte) (logKey, string) {
 	t.Helper()
-	skey, vkey, err := note.GenerateKey(strings.NewReader(strings.Repeat(string(rune(seed)), 64)), origin)
+	k := logKey{name: origin, priv: ed25519.NewKeyFromSeed(bytes.Repeat([]byte{seed}, 32))}
+	vkey, err := note.NewEd25519VerifierKey(origin, k.priv.Public().(ed25519.PublicKey))
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := note.NewSigner(skey)
+	v, err := note.NewVerifier(vkey)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s, vkey
+	k.id = v.KeyHash()
+	return k, vkey
 }
 
 // witness cosigns checkpoints as C2SP tlog-cosignature says; it implements note.Signer on its own.
@@ -71,7 +85,7 @@ func (w witness) Sign(msg []byte) ([]byte, error) {
 type testLog struct {
 	leaves []Leaf
 	hashes []tlog.Hash // stored hashes
-	signer note.Signer
+	signer logKey
 	vkey   string
 }
 
