@@ -12,11 +12,17 @@ const maxSuppressions = 4
 // suppressions are the lists that speak against a number.
 type suppressions struct {
 	lists [maxSuppressions]*List
-	count int // all of them, also those that found no room in lists
+	count int // of all, also of those that found no room in lists
 	view  *listing
 }
 
+// add notes a list once, though both a number and the same without its extension may stand on it.
 func (s *suppressions) add(l *List) {
+	for _, known := range s.lists[:min(s.count, len(s.lists))] {
+		if known == l {
+			return
+		}
+	}
 	if s.count < len(s.lists) {
 		s.lists[s.count] = l
 	}

@@ -164,8 +164,15 @@ func (s *Scopes) Lookup(brand, purpose []byte, c consent.Channel) Found {
 	return f
 }
 
-// ID returns the id of the scope that was looked up; zero when nobody has acted in it.
-func (f *Found) ID() ScopeID { return join(f.brand, f.purpose, f.channel) }
+// ID returns the id of the scope that was looked up; zero when nobody has acted in it, or when it has a wildcard: a
+// question with one is never answered by a record.
+func (f *Found) ID() ScopeID {
+	id := join(f.brand, f.purpose, f.channel)
+	if id == 0 || f.brand.index == 0 || f.purpose.index == 0 || f.channel == consent.AnyChannel {
+		return 0
+	}
+	return id
+}
 
 func join(brand, purpose *word, c consent.Channel) ScopeID {
 	if brand == nil || purpose == nil || c > consent.VoiceAuto {
