@@ -179,7 +179,7 @@ func codeOf(s *State, recorded bool, t time.Time) Code {
 	case consent.Pending:
 		return Pending
 	case consent.StatusGranted:
-		if t.Unix() < int64(s.GrantedAt) {
+		if s.GrantedAt != 0 && t.Unix() < int64(s.GrantedAt) {
 			return NotYetGranted
 		}
 		return Granted
