@@ -133,3 +133,10 @@ func said(t *rapid.T, got consent.Record, a *consent.Act) {
 		t.Fatalf("got %+v, want source, wording and evidence of %+v", got, *a)
 	}
 }
+
+func TestAnActDoesNotFollowItself(t *testing.T) {
+	a := consent.Act{Kind: consent.Requested, EffectiveAt: noon, Seq: 1}
+	if r := fold([]consent.Act{a}); r.Follows(a) {
+		t.Errorf("an act told again would be folded twice: %+v", r)
+	}
+}
