@@ -1,0 +1,205 @@
+// Package server puts the parts together: it opens a data directory, loads the index, starts what follows the ledger,
+// and hands the surfaces what they stand on.
+//
+// One process owns a data directory, by a lock that the kernel drops when the process ends however it ends. The
+// directory holds master.key, consentline.db and, while a server runs, the Unix socket through which other commands on
+// the same machine reach it.
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/consentline/consentline/internal/access"
+	"github.com/consentline/consentline/internal/act"
+	"github.com/consentline/consentline/internal/catalog"
+	"github.com/consentline/consentline/internal/changefeed"
+	"github.com/consentline/consentline/internal/check"
+	"github.com/consentline/consentline/internal/consent"
+	"github.com/consentline/consentline/internal/jobs"
+	"github.com/consentline/consentline/internal/ledger"
+	"github.com/consentline/consentline/internal/store"
+	"github.com/consentline/consentline/internal/store/sqlite"
+	"github.com/consentline/consentline/internal/suppression"
+	"github.com/consentline/consentline/internal/transparency"
+	"github.com/consentline/consentline/internal/vault"
+)
+
+// Config says where a server keeps its data. The zero value of all but DataDir is good.
+type Config struct {
+	DataDir string
+	Origin  string           // the log's name; empty: derived from the deployment
+	Now     func() time.Time // nil: the wall clock
+	Log     *slog.Logger     // nil: nothing is logged
+}
+
+// Server is an open data directory with all that runs on it.
+type Server struct {
+	Ledger   *ledger.Ledger
+	Index    *check.Index
+	Catalog  *catalog.Catalog
+	Lists    *suppression.Lists
+	Gate     *access.Gate
+	Recorder *act.Recorder
+	Tree     *transparency.Tree
+	Signer   *transparency.Signer
+	Feed     *changefeed.Feed
+	Now      func() time.Time
+	Log      *slog.Logger
+
+	// FirstStart is true when this process made the master key.
+	FirstStart bool
+	DataDir    string
+
+	lock  *dirLock
+	db    store.DB
+	vault *vault.Vault
+
+	applying sync.Mutex // held while the index is loaded or changed
+
+	stop context.CancelFunc
+	jobs sync.WaitGroup
+}
+
+// Open opens or creates a data directory and loads the index. Nothing answers before it returns.
+func Open(ctx context.Context, c Config) (s *Server, err error) {
+	s = &Server{Now: c.Now, Log: c.Log, DataDir: c.DataDir}
+	if s.Now == nil {
+		s.Now = time.Now //nolint:forbidigo // the default of a replaceable clock
+	}
+	if s.Log == nil {
+		s.Log = slog.New(slog.DiscardHandler)
+	}
+	if err := os.MkdirAll(c.DataDir, 0o700); err != nil {
+		return nil, fmt.Errorf("data directory: %w", err)
+	}
+	if s.lock, err = lockDir(c.DataDir); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Close())
+		}
+	}()
+	if err := s.openStore(ctx); err != nil {
+		return s, err
+	}
+	if err := s.openLog(c.Origin); err != nil {
+		return s, err
+	}
+	if err := s.load(ctx); err != nil {
+		return s, fmt.Errorf("load the index: %w", err)
+	}
+	if err := s.defineDefaults(ctx); err != nil {
+		return s, fmt.Errorf("define the defaults: %w", err)
+	}
+	s.startJobs()
+	return s, nil
+}
+
+func (s *Server) openStore(ctx context.Context) error {
+	master, created, err := vault.ReadOrCreateKeyFile(filepath.Join(s.DataDir, "master.key"))
+	if err != nil {
+		return err
+	}
+	database := filepath.Join(s.DataDir, "consentline.db")
+	if created {
+		if _, err := os.Stat(database); err == nil {
+			return fmt.Errorf("%s is there but its master.key is not: put the key back, without it the data cannot be read", database)
+		}
+	}
+	s.FirstStart = created
+	if s.vault, err = vault.Open(master); err != nil {
+		return err
+	}
+	if s.db, err = sqlite.Open(database); err != nil {
+		return err
+	}
+	if err := store.Migrate(ctx, s.db); err != nil {
+		return fmt.Errorf("bring the schema up to date: %w", err)
+	}
+	s.Index = check.New(check.Config{Clock: s.Now, Seed: seed()})
+	s.Feed = changefeed.New(0)
+	s.Ledger, err = ledger.Open(ctx, ledger.Config{DB: s.db, Vault: s.vault, Now: s.Now, OnCommit: s.committed})
+	if err != nil {
+		return err
+	}
+	s.Catalog = catalog.New(s.Ledger)
+	s.Lists = suppression.New(s.Ledger, s.db, s.vault)
+	s.Gate = access.New(s.Ledger, s.Now)
+	s.Recorder = act.NewRecorder(s.Ledger, s.Catalog, s.Now)
+	return nil
+}
+
+func seed() uint64 {
+	var b [8]byte
+	if _, err := rand.Read(b[:]); err != nil {
+		panic(err) // crypto/rand does not fail
+	}
+	return binary.LittleEndian.Uint64(b[:])
+}
+
+func (s *Server) openLog(origin string) (err error) {
+	if origin == "" {
+		origin = "consentline.local/" + s.Ledger.Deployment()
+	}
+	if s.Signer, err = transparency.NewSigner(origin, s.vault.SigningKey().Seed()); err != nil {
+		return err
+	}
+	s.Tree, err = transparency.New(transparency.Config{DB: s.db, Signer: s.Signer, Now: s.Now, SignEvery: time.Second})
+	return err
+}
+
+// defineDefaults makes what is there out of the box: one brand, and one purpose of each class that most people need.
+func (s *Server) defineDefaults(ctx context.Context) error {
+	if len(s.Catalog.Brands()) > 0 {
+		return nil
+	}
+	for _, p := range []catalog.Purpose{
+		{ID: "marketing", Name: "Marketing", Class: consent.Marketing, Description: "Offers and news"},
+		{ID: "transactional", Name: "Transactional", Class: consent.Transactional, Description: "Messages about what the person ordered or asked for"},
+		{ID: "service_alert", Name: "Service alerts", Class: consent.ServiceAlert, Description: "Warnings about a service the person uses"},
+	} {
+		if _, err := s.Catalog.CreatePurpose(ctx, "system", p); err != nil && !errors.Is(err, catalog.ErrExists) {
+			return err
+		}
+	}
+	// The brand comes last: it is what says that the defaults are there.
+	_, err := s.Catalog.CreateBrand(ctx, "system", catalog.Brand{ID: consent.BrandID(act.DefaultBrand), Name: "Default brand"})
+	return err
+}
+
+func (s *Server) startJobs() {
+	ctx, stop := context.WithCancel(context.Background())
+	s.stop = stop
+	s.jobs.Go(func() {
+		jobs.Follow(ctx, jobs.Loop{
+			Name: "transparency", Log: s.Log, Run: s.Tree.RunOnce, Every: time.Second,
+			Wait: func(ctx context.Context, seen uint64) error { return s.Feed.Wait(ctx, seen) }, Head: s.Feed.Head,
+		})
+	})
+}
+
+// Close stops what runs, answers what was queued, and lets the data directory go.
+func (s *Server) Close() error {
+	if s.Ledger != nil {
+		s.Ledger.Close()
+	}
+	if s.stop != nil {
+		s.stop()
+		s.jobs.Wait()
+	}
+	var err error
+	if s.db != nil {
+		err = s.db.Close()
+	}
+	return errors.Join(err, s.lock.release())
+}
