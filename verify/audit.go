@@ -9,6 +9,9 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 )
 
+// defaultParallel hides the latency of a log that is read over HTTP, and keeps several processors hashing.
+const defaultParallel = 16
+
 // Audit verifies a whole log: that its entries, its hash tiles and its checkpoint agree, and that it continues an older
 // checkpoint. It streams: memory does not grow with the log.
 type Audit struct {
@@ -40,6 +43,9 @@ type Report struct {
 // Run audits the log. A *Fault names the first entry that does not fit, an *InconsistentError says that the log does not
 // continue Trusted, ErrCheckpoint that its checkpoint is not acceptable; any other error is a failure to read.
 func (a Audit) Run(ctx context.Context) (Report, error) {
+	if a.Source == nil || a.Policy == nil {
+		return Report{}, errors.New("audit: want a source and a policy")
+	}
 	signed := a.Checkpoint
 	if len(signed) == 0 {
 		var err error
@@ -73,35 +79,14 @@ type loaded struct {
 	err    error
 }
 
-// run reads bundles ahead and takes them in order.
+// run takes the log's bundles in order. No reader outlives it.
 func (p *pass) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var readers sync.WaitGroup
 	defer readers.Wait()
 	defer cancel()
 
-	ahead := p.audit.Parallel
-	if ahead <= 0 {
-		ahead = 16
-	}
-	size := p.checkpoint.Size
-	queue := make(chan chan loaded, ahead)
-	readers.Go(func() {
-		defer close(queue)
-		for n := int64(0); n*TileWidth < size; n++ {
-			one := make(chan loaded, 1)
-			select {
-			case queue <- one:
-			case <-ctx.Done():
-				return
-			}
-			readers.Go(func() {
-				b, err := loadBundle(ctx, p.audit.Source, size, n)
-				one <- loaded{b, err}
-			})
-		}
-	})
-	for one := range queue {
+	for one := range p.readAhead(ctx, &readers) {
 		l := <-one
 		if l.err != nil {
 			return p.unread(l.err)
@@ -114,6 +99,33 @@ func (p *pass) run(ctx context.Context) error {
 		return err
 	}
 	return p.finish()
+}
+
+// readAhead reads and hashes bundles in goroutines of their own, and hands them over in order. The queue's length is
+// what keeps memory from growing with the log.
+func (p *pass) readAhead(ctx context.Context, readers *sync.WaitGroup) <-chan chan loaded {
+	ahead := p.audit.Parallel
+	if ahead <= 0 {
+		ahead = defaultParallel
+	}
+	size := p.checkpoint.Size
+	queue := make(chan chan loaded, ahead)
+	readers.Go(func() {
+		defer close(queue)
+		for n := int64(0); n < (size+TileWidth-1)/TileWidth; n++ {
+			one := make(chan loaded, 1)
+			select {
+			case queue <- one:
+			case <-ctx.Done():
+				return
+			}
+			readers.Go(func() {
+				b, err := loadBundle(ctx, p.audit.Source, size, n)
+				one <- loaded{b, err}
+			})
+		}
+	})
+	return queue
 }
 
 // unread prefers the fault that was found before something could not be read.

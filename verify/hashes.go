@@ -58,22 +58,17 @@ func ProveConsistency(ctx context.Context, src Source, older, newer tlog.Tree) (
 	return proof, CheckConsistency(older, newer, proof)
 }
 
-// ProveInclusion makes the proof that the tree holds a record at index from the log's tiles, each traced to the tree's
-// root, and returns the record's hash as the tree has it.
-func ProveInclusion(ctx context.Context, src Source, tree tlog.Tree, index int64) (tlog.RecordProof, tlog.Hash, error) {
+// ProveInclusion makes the proof that the tree holds its record at index from the log's tiles, each traced to the tree's
+// root. The proof holds for one record only; tlog.CheckRecord or VerifyProof shows whether it is the one in question.
+func ProveInclusion(ctx context.Context, src Source, tree tlog.Tree, index int64) (tlog.RecordProof, error) {
 	if index < 0 || index >= tree.N {
-		return nil, tlog.Hash{}, fmt.Errorf("index %d is beyond the log's size %d", index, tree.N)
+		return nil, fmt.Errorf("index %d is beyond the log's size %d", index, tree.N)
 	}
-	r := HashReader(ctx, src, tree)
-	leaf, err := r.ReadHashes([]int64{tlog.StoredHashIndex(0, index)})
+	proof, err := tlog.ProveRecord(tree.N, index, HashReader(ctx, src, tree))
 	if err != nil {
-		return nil, tlog.Hash{}, fmt.Errorf("read leaf hash %d: %w", index, err)
+		return nil, fmt.Errorf("prove index %d in size %d: %w", index, tree.N, err)
 	}
-	proof, err := tlog.ProveRecord(tree.N, index, r)
-	if err != nil {
-		return nil, tlog.Hash{}, fmt.Errorf("prove index %d in size %d: %w", index, tree.N, err)
-	}
-	return proof, leaf[0], nil
+	return proof, nil
 }
 
 // HashReader returns a reader of the tree's hashes that loads tiles from the source and trusts none before it has traced

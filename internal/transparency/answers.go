@@ -38,9 +38,8 @@ func (t *Tree) Resource(ctx context.Context, path string) (body []byte, contentT
 	if !ok {
 		return nil, "", false, fmt.Errorf("%w: nothing is signed yet", ErrNoResource)
 	}
-	t.advance(last.tree)
 	if path == verify.CheckpointPath {
-		return last.note, contentCheckpoint, false, nil
+		return []byte(last.note), contentCheckpoint, false, nil
 	}
 	tile, err := verify.ParseTilePath(path)
 	if err != nil {
@@ -121,7 +120,7 @@ func (t *Tree) prove(ctx context.Context, seq uint64) (verify.Proof, verify.Leaf
 		return verify.Proof{}, verify.Leaf{}, fmt.Errorf("entry %d, newest checkpoint of size %d: %w", seq, last.tree.N, ErrNotIntegrated)
 	}
 	index := int64(seq - 1)
-	hashes, recordHash, err := verify.ProveInclusion(ctx, t.storage, last.tree, index)
+	hashes, err := verify.ProveInclusion(ctx, t.storage, last.tree, index)
 	if err != nil {
 		return verify.Proof{}, verify.Leaf{}, fmt.Errorf("prove entry %d: %w", seq, err)
 	}
@@ -129,10 +128,10 @@ func (t *Tree) prove(ctx context.Context, seq uint64) (verify.Proof, verify.Leaf
 	if err != nil {
 		return verify.Proof{}, verify.Leaf{}, err
 	}
-	if len(leaves) == 0 || leaves[0].RecordHash() != recordHash {
+	if len(leaves) == 0 || tlog.CheckRecord(hashes, last.tree.N, last.tree.Hash, index, leaves[0].RecordHash()) != nil {
 		return verify.Proof{}, verify.Leaf{}, notItsLeaf(seq)
 	}
-	return verify.Proof{Index: index, Hashes: hashes, Checkpoint: last.note}, leaves[0], nil
+	return verify.Proof{Index: index, Hashes: hashes, Checkpoint: []byte(last.note)}, leaves[0], nil
 }
 
 // Receipt signs a statement that rests on an entry and adds the proof of it; a seq of 0 is a statement that rests on
@@ -161,12 +160,8 @@ func (t *Tree) Receipt(ctx context.Context, st verify.Statement, seq uint64, ope
 // Refresh looks for a checkpoint that another node has signed, and wakes whoever waits for it. Nodes that do not run
 // RunOnce call it when the ledger has grown.
 func (t *Tree) Refresh(ctx context.Context) error {
-	last, ok, err := t.last(ctx)
-	if err != nil || !ok {
-		return err
-	}
-	t.advance(last.tree)
-	return nil
+	_, _, err := t.last(ctx)
+	return err
 }
 
 // WaitIntegrated returns once a checkpoint that covers the entry is stored, so that Prove can answer; or ctx's error.
@@ -174,7 +169,7 @@ func (t *Tree) WaitIntegrated(ctx context.Context, seq uint64) error {
 	err := t.Refresh(ctx)
 	for err == nil {
 		t.mu.Lock()
-		covered, advanced := t.anySeen && seq <= uint64(t.newest.N), t.advanced
+		covered, advanced := t.newest.note != "" && seq <= uint64(t.newest.tree.N), t.advanced
 		t.mu.Unlock()
 		if covered {
 			return nil

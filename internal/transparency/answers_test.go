@@ -241,3 +241,58 @@ func TestSignedReceiptNamesTheLog(t *testing.T) {
 		t.Error("a revision that JSON readers would round was signed")
 	}
 }
+
+// integrated returns a log over this many entries, caught up.
+func integrated(b *testing.B, entries int) *fixture {
+	f := newFixture(b, func(c *transparency.Config) { c.Batch = 0 })
+	f.append(entries)
+	f.catchUp()
+	return f
+}
+
+func BenchmarkIntegrateFromSQLite(b *testing.B) {
+	const entries = 200_000
+	f := newFixture(b)
+	f.append(entries)
+	b.ResetTimer()
+	for b.Loop() {
+		f.exec("DELETE FROM log_tiles")
+		f.exec("DELETE FROM log_state")
+		f.exec("DELETE FROM checkpoints")
+		f.log = f.open(func(c *transparency.Config) { c.Batch = 0 })
+		f.catchUp()
+	}
+	b.ReportMetric(float64(entries)*float64(b.N)/b.Elapsed().Seconds(), "entries/s")
+}
+
+func BenchmarkOneEntryAtATime(b *testing.B) {
+	f := integrated(b, 1000)
+	for b.Loop() {
+		f.append(1)
+		f.catchUp()
+	}
+}
+
+func BenchmarkProve(b *testing.B) {
+	f := integrated(b, 100_000)
+	seq := uint64(0)
+	for b.Loop() {
+		seq = seq%100_000 + 1
+		if _, err := f.log.Prove(b.Context(), seq); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkResource(b *testing.B) {
+	f := integrated(b, 100_000)
+	for _, path := range []string{"checkpoint", "tile/0/100", "tile/entries/100"} {
+		b.Run(path, func(b *testing.B) {
+			for b.Loop() {
+				if _, _, _, err := f.log.Resource(b.Context(), path); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -42,9 +42,8 @@ type Tree struct {
 	running sync.Mutex // held by the one run under way; guards:
 	edge    *builder   // nil: to be loaded from the database
 
-	mu       sync.Mutex // guards:
-	newest   tlog.Tree  // the newest checkpoint that this process has seen
-	anySeen  bool
+	mu       sync.Mutex    // guards:
+	newest   lastSigned    // the newest checkpoint that this process has seen; no note: none yet
 	advanced chan struct{} // closed when newest changes
 }
 
@@ -143,7 +142,7 @@ func (t *Tree) sign(ctx context.Context, integrated int) error {
 	if err := t.storage.publish(ctx, after, signed{size: tree.N, signedAt: now, note: text}); err != nil {
 		return fmt.Errorf("store the checkpoint of size %d: %w", tree.N, err)
 	}
-	t.advance(tree)
+	t.advance(lastSigned{tree: tree, signedAt: now, note: text})
 	return nil
 }
 
@@ -169,48 +168,59 @@ func (t *Tree) behind(ctx context.Context, last, tree tlog.Tree, integrated int)
 	}
 }
 
-// lastSigned is the newest stored checkpoint, opened.
+// lastSigned is a stored checkpoint, opened.
 type lastSigned struct {
 	tree     tlog.Tree
 	signedAt time.Time
-	note     []byte
+	note     string
 }
 
 // last returns the newest stored checkpoint, and false if there is none. It refuses a database that has lost a checkpoint
 // which this process has seen: signing on from there could contradict it.
 func (t *Tree) last(ctx context.Context) (lastSigned, bool, error) {
-	t.mu.Lock()
-	newest, anySeen := t.newest, t.anySeen // before reading: the stored one can only be newer
-	t.mu.Unlock()
+	seen := t.seen() // before reading: the stored one can only be newer
 	s, ok, err := t.storage.latest(ctx)
 	if err != nil {
 		return lastSigned{}, false, fmt.Errorf("read the last checkpoint: %w", err)
 	}
-	last := lastSigned{signedAt: s.signedAt, note: []byte(s.note)}
+	if ok && s.note == seen.note {
+		return seen, true, nil
+	}
+	last := lastSigned{signedAt: s.signedAt, note: s.note}
 	if ok {
-		c, err := t.policy.OpenCheckpoint(last.note)
+		c, err := t.policy.OpenCheckpoint([]byte(s.note))
 		if err != nil {
 			return lastSigned{}, false, fmt.Errorf("stored checkpoint of size %d: %w", s.size, err)
 		}
 		last.tree = c.Tree()
 	}
-	if anySeen && (!ok || last.tree.N < newest.N || last.tree.N == newest.N && last.tree.Hash != newest.Hash) {
+	if seen.note != "" && (!ok || last.tree.N < seen.tree.N || last.tree.N == seen.tree.N && last.tree.Hash != seen.tree.Hash) {
 		return lastSigned{}, false, &DamagedError{
 			What:    "checkpoints",
-			Problem: fmt.Sprintf("the newest has size %d, one of size %d was published before", last.tree.N, newest.N),
+			Problem: fmt.Sprintf("the newest has size %d, one of size %d was published before", last.tree.N, seen.tree.N),
 		}
+	}
+	if ok {
+		t.advance(last)
 	}
 	return last, ok, nil
 }
 
-// advance makes a checkpoint the newest and wakes whoever waits for it.
-func (t *Tree) advance(tree tlog.Tree) {
+// seen returns the newest checkpoint that this process has seen.
+func (t *Tree) seen() lastSigned {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.anySeen && tree.N <= t.newest.N {
+	return t.newest
+}
+
+// advance makes a checkpoint the newest and wakes whoever waits for it.
+func (t *Tree) advance(c lastSigned) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.newest.note != "" && c.tree.N <= t.newest.tree.N {
 		return
 	}
-	t.newest, t.anySeen = tree, true
+	t.newest = c
 	close(t.advanced)
 	t.advanced = make(chan struct{})
 }
