@@ -123,7 +123,9 @@ func appendTime(dst []byte, t time.Time) []byte {
 // appendString appends a JSON string as encoding/json writes it when it leaves HTML alone.
 func appendString(dst []byte, s string) []byte {
 	dst = append(dst, '"')
-	for _, r := range s {
+	for i, size := 0, 0; i < len(s); i += size {
+		var r rune
+		r, size = utf8.DecodeRuneInString(s[i:])
 		switch {
 		case r == '"' || r == '\\':
 			dst = append(dst, '\\', byte(r))
@@ -139,8 +141,8 @@ func appendString(dst []byte, s string) []byte {
 			dst = append(dst, '\\', 'b')
 		case r == '\f':
 			dst = append(dst, '\\', 'f')
-		case r < ' ' || r == '\u2028' || r == '\u2029' || r == utf8.RuneError:
-			// Line separators end a statement in old JavaScript; broken UTF-8 arrives here as the replacement character.
+		case r < ' ' || r == '\u2028' || r == '\u2029' || (r == utf8.RuneError && size == 1):
+			// Line separators end a statement in old JavaScript. Broken UTF-8 becomes the replacement character.
 			dst = appendEscape(dst, r)
 		default:
 			dst = utf8.AppendRune(dst, r)

@@ -195,7 +195,7 @@ func TestTableGrowsAndShrinks(t *testing.T) {
 
 func TestTableHoldsNumberWithVeryManyScopes(t *testing.T) {
 	table := NewTable(3, 0)
-	const scopes = 5000
+	const scopes = 2000
 	numbers := crowded(table, 3)
 	order := rand.New(rand.NewPCG(1, 2)).Perm(scopes)
 	for _, id := range order {
@@ -260,7 +260,7 @@ func TestReadersNeverSeeTornStates(t *testing.T) {
 	for w := range 2 {
 		writers.Go(func() {
 			random := rand.New(rand.NewPCG(uint64(w), 9))
-			for range 30_000 {
+			for range 12_000 {
 				n := numbers[random.IntN(len(numbers))]
 				// Other scopes come and go on both sides, so that the stable and the volatile ones move all the time.
 				id := ScopeID(random.IntN(82))
