@@ -1,0 +1,57 @@
+// Package httpapi is the REST interface under /v1: it decodes, calls one capability, and encodes.
+//
+// It holds no rule of its own and stores nothing. Every route names the permission that it needs, and every call
+// passes the one gate of package access; every error becomes an RFC 9457 problem by the one table in problem.go. The
+// OpenAPI document is emitted from the types of the routes.
+package httpapi
+
+import (
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/consentline/consentline/internal/access"
+	"github.com/consentline/consentline/internal/act"
+	"github.com/consentline/consentline/internal/catalog"
+	"github.com/consentline/consentline/internal/changefeed"
+	"github.com/consentline/consentline/internal/check"
+	"github.com/consentline/consentline/internal/ledger"
+	"github.com/consentline/consentline/internal/suppression"
+	"github.com/consentline/consentline/internal/transparency"
+)
+
+// Config is what the interface stands on.
+type Config struct {
+	Ledger   *ledger.Ledger
+	Index    *check.Index
+	Catalog  *catalog.Catalog
+	Lists    *suppression.Lists
+	Gate     *access.Gate
+	Recorder *act.Recorder
+	Tree     *transparency.Tree
+	Signer   *transparency.Signer
+	Feed     *changefeed.Feed
+	Now      func() time.Time
+	Log      *slog.Logger
+	Version  string // of the program, as it tells of itself
+}
+
+// API is the REST interface of one node.
+type API struct {
+	Config
+	mux *http.ServeMux
+}
+
+// New returns the interface over its capabilities.
+func New(c Config) *API {
+	a := &API{Config: c, mux: http.NewServeMux()}
+	a.routes()
+	return a
+}
+
+// Handler returns the interface for networks: callers are known by their keys.
+func (a *API) Handler() http.Handler { return a.guard(a.mux) }
+
+// LocalHandler returns the interface for the Unix socket in the data directory, and for commands that have opened it
+// themselves: whoever can reach it can read the master key, so the caller is access.Local.
+func (a *API) LocalHandler() http.Handler { return local(a.guard(a.mux)) }

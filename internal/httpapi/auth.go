@@ -1,0 +1,73 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"github.com/consentline/consentline/internal/access"
+)
+
+type localKey struct{}
+
+// local marks every request as coming from the machine that holds the data.
+func local(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), localKey{}, true)))
+	})
+}
+
+// caller returns who makes a request, or access.ErrUnknownKey.
+func (a *API) caller(r *http.Request) (*access.Caller, error) {
+	if secret, ok := bearer(r.Header.Get("Authorization")); ok {
+		return a.Gate.Authenticate(secret)
+	}
+	if r.Context().Value(localKey{}) != nil {
+		return access.Local, nil
+	}
+	return nil, access.ErrUnknownKey
+}
+
+// bearer returns the credentials of an Authorization header with the Bearer scheme (RFC 6750, section 2.1).
+func bearer(header string) (string, bool) {
+	const scheme = "Bearer "
+	if len(header) <= len(scheme) || !strings.EqualFold(header[:len(scheme)], scheme) {
+		return "", false
+	}
+	return strings.TrimSpace(header[len(scheme):]), true
+}
+
+// handler answers a request of a known caller. An error becomes a problem, if nothing was written yet.
+type handler func(w http.ResponseWriter, r *http.Request, caller *access.Caller) error
+
+// handle serves a pattern to callers with a permission. Routes whose answer must be fast or streamed use it directly;
+// the others are registered with huma, which passes the same gate.
+func (a *API) handle(pattern string, permission access.Permission, h handler) {
+	a.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		caller, err := a.caller(r)
+		if err == nil && !caller.Can(permission) {
+			err = a.Gate.Authorize(r.Context(), caller, permission)
+		}
+		if err == nil {
+			err = h(w, r, caller)
+		}
+		if err != nil {
+			a.writeProblem(w, r, err)
+		}
+	})
+}
+
+// guard sets what every answer carries, and turns away what no route should have to look at.
+func (a *API) guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h["X-Content-Type-Options"] = noSniff
+		h["Cache-Control"] = noStore
+		next.ServeHTTP(w, r)
+	})
+}
+
+var (
+	noSniff = []string{"nosniff"}
+	noStore = []string{"no-store"}
+)
