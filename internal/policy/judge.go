@@ -1,0 +1,192 @@
+package policy
+
+import "github.com/consentline/consentline/internal/consent"
+
+// Judge answers the question into out, without allocating. It may be called by any number of goroutines.
+func (r *Rules) Judge(q *Question, out *Judgement) {
+	s := scene{q: q}
+	*out = Judgement{Rule: NoRuleIndex}
+	r.locate(q, &s)
+	r.judgeAt(&s, q.At.Unix(), out)
+	out.Evidence = s.evidence
+	if out.failures == 0 {
+		r.allow(&s, out)
+		return
+	}
+	out.Code, out.Rule = out.failed[0].Code, out.failed[0].Rule
+	if !out.waitable() {
+		return
+	}
+	if at := r.search(&s); at != never && r.clearAt(&s, at) {
+		out.Outcome, out.NextAllowedAt = Defer, at
+	}
+}
+
+func (r *Rules) allow(s *scene, out *Judgement) {
+	out.Outcome = Allow
+	if s.changesAt < never {
+		out.ChangesAt = s.changesAt
+	}
+	if s.level < NeedImplied && s.q.Contact != OptOutConfirmation {
+		out.Code, out.Rule = Exempt, s.exempting
+	}
+}
+
+// waitable reports whether every failed gate is one that time alone may open.
+func (j *Judgement) waitable() bool {
+	for _, f := range j.Failed() {
+		switch f.Code {
+		case OutsideWindow, Holiday, CapReached, CoolDown, Banned:
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// clearAt reports whether nothing at all stands in the way at a later moment. Registries are left out: their answers
+// age, and are fetched anew before the contact is made.
+func (r *Rules) clearAt(s *scene, at int64) bool {
+	var then Judgement
+	later := *s
+	later.registriesLater = true
+	r.judgeAt(&later, at, &then)
+	return then.failures == 0
+}
+
+// judgeAt puts every gate of every jurisdiction to the question at the given moment.
+func (r *Rules) judgeAt(s *scene, now int64, out *Judgement) {
+	s.begin(r, now)
+	if s.groupCount == 0 || int(s.q.Channel) >= channels || int(s.q.Class) >= classes || int(s.q.Contact) >= contacts {
+		out.fail(NoRuleIndex, NoRule)
+		return
+	}
+	var judged ruleSet
+	for g := range s.groupCount {
+		for _, e := range r.groups[s.groups[g]].table[s.q.Contact][s.q.Channel][s.q.Class] {
+			if now < e.from || now >= e.until {
+				s.until(e.from)
+				continue
+			}
+			s.until(e.until)
+			if s.groupCount > 1 && !judged.add(e.rule) {
+				continue
+			}
+			r.judge(s, e.rule, out)
+		}
+	}
+	if r.groups[s.groups[0]].table[s.q.Contact][s.q.Channel][s.q.Class] == nil {
+		out.fail(NoRuleIndex, NoRule) // AnyChannel or NoClass: no contact is made on every channel or for no purpose
+	}
+}
+
+// ruleSet remembers which rules were judged, where two jurisdictions may share some.
+type ruleSet [maxRules / 64]uint64
+
+const maxRules = 2048
+
+func (s *ruleSet) add(i RuleIndex) bool {
+	if s[i/64]>>(i%64)&1 == 1 {
+		return false
+	}
+	s[i/64] |= 1 << (i % 64)
+	return true
+}
+
+// judge puts one rule's gate to the question.
+func (r *Rules) judge(s *scene, i RuleIndex, out *Judgement) {
+	g := &r.compiled[i]
+	if g.kind == NoKind {
+		out.fail(NoRuleIndex, NoRule)
+		return
+	}
+	if !s.concerns(r, g) {
+		return
+	}
+	if g.kind == KindConsent {
+		s.consent(r, i, g, out)
+		return
+	}
+	if s.lifted(r, g) {
+		return
+	}
+	switch g.kind {
+	case KindExpiry:
+		s.expiry(i, g, out)
+	case KindConfirmed:
+		s.confirmed(i, g, out)
+	case KindBan:
+		if g.arg == 0 || r.bans[g.arg-1].reaches(s.q.Number, &s.q.Place) {
+			out.fail(i, Banned)
+		}
+	case KindHours:
+		s.hours(r, i, g, out)
+	case KindCap:
+		if s.capEnds(r, g) > s.now {
+			out.fail(i, CapReached)
+		}
+	case KindCoolDown:
+		if s.coolDownEnds(g) > s.now {
+			out.fail(i, CoolDown)
+		}
+	case KindRegistry:
+		s.registry(i, g, out)
+	case KindConfirmation:
+		s.confirmation(i, g, out)
+	case KindDisclosure, KindDuty:
+		out.oblige(i)
+	}
+}
+
+// locate gathers the jurisdictions and zones that may apply.
+func (r *Rules) locate(q *Question, s *scene) {
+	hint := &q.Place
+	var at *place
+	if i := r.tree.find(q.Number); i > 0 {
+		at = &r.places[i-1]
+	}
+	if at != nil && !(at.vague && hint.verified && hint.region > 0) {
+		s.groups[0], s.groupCount = at.group, 1
+		s.evidence |= ByNumber
+		if at.vague {
+			s.evidence |= ByVagueNumber
+		}
+	}
+	if hint.region > 0 && (s.groupCount == 0 || s.groups[0] != hint.group) {
+		s.groups[s.groupCount] = hint.group
+		s.groupCount++
+		s.evidence |= ByAddress
+	}
+	if at != nil && s.evidence&ByNumber != 0 {
+		s.zones = r.zoneSets[at.zones]
+	}
+	if hint.zones > 0 {
+		s.moreZones = r.zoneSets[hint.zones-1]
+		s.evidence |= ByAddressZones
+		if hint.verified {
+			s.zones = nil
+			s.evidence |= ZonesNarrowed
+		}
+	}
+	if q.DispatchZone > 0 && int(q.DispatchZone) <= len(r.zones) {
+		s.dispatch = r.zones[q.DispatchZone-1]
+	}
+	members := 0
+	for g := range s.groupCount {
+		members += len(r.groups[s.groups[g]].members)
+	}
+	if members > 1 {
+		s.evidence |= ManyRegions
+	}
+	if len(s.zones)+len(s.moreZones) > 1 {
+		s.evidence |= ManyZones
+	}
+}
+
+// level reads what consent stands: only a granted one, and only if it has a level.
+func standing(q *Question) Need {
+	if q.Status != consent.StatusGranted || q.Level == consent.NoLevel {
+		return NeedNothing
+	}
+	return NeedNoObjection + Need(q.Level)
+}
