@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 
@@ -352,4 +354,65 @@ func ExampleFault() {
 	// Output:
 	// entry 778 is not what the checkpoint covers (tile/entries/003)
 	// somewhere in entries 769 to 1024, the log agrees with its hash tile, and not with the checkpoint (tile/0/003)
+}
+
+// Of several altered entries the first is named, however the bundles are read ahead.
+func TestFirstOfManyAlteredEntriesIsNamed(t *testing.T) {
+	l := newTestLog(t, 3000)
+	files := l.files(t)
+	rapid.Check(t, func(rt *rapid.T) {
+		seqs := rapid.SliceOfN(rapid.IntRange(1, 3000), 1, 6).Draw(rt, "seqs")
+		bad := files
+		for _, seq := range seqs {
+			path := TilePath(tileOf(3000, EntryLevel, int64((seq-1)/256)))
+			at := (seq-1)%256*52 + rapid.IntRange(2, 51).Draw(rt, "byte")
+			bad = altered(t, bad, path, func(b []byte) []byte { b[at] = ^files[path].Data[at]; return b })
+		}
+		parallel := rapid.IntRange(1, 20).Draw(rt, "parallel")
+		_, err := Audit{Source: Files{bad}, Policy: l.policy(t), Parallel: parallel}.Run(t.Context())
+		var f *Fault
+		if !errors.As(err, &f) || f.Problem != Altered || f.First != uint64(slices.Min(seqs)) {
+			rt.Fatalf("entries %v altered: got %v", seqs, err)
+		}
+	})
+}
+
+// counted counts the bundles that were asked for and not yet verified.
+type counted struct {
+	Source
+	mu         sync.Mutex
+	open, most int
+}
+
+func (c *counted) Fetch(ctx context.Context, path string) ([]byte, error) {
+	if strings.HasPrefix(path, "tile/entries/") {
+		c.mu.Lock()
+		c.open++
+		c.most = max(c.most, c.open)
+		c.mu.Unlock()
+	}
+	return c.Source.Fetch(ctx, path)
+}
+
+func TestMemoryDoesNotGrowWithTheLog(t *testing.T) {
+	l := newTestLog(t, 70000)
+	src := &counted{Source: Files{l.files(t)}}
+	_, err := Audit{Source: src, Policy: l.policy(t), Parallel: 3, Progress: func(int64, int64) {
+		src.mu.Lock()
+		src.open--
+		src.mu.Unlock()
+	}}.Run(t.Context())
+	// Those in the queue, the one being verified, and the one that the reader has just put in its place.
+	if err != nil || src.most > 3+2 {
+		t.Errorf("%d bundles were held at once, want at most 5; %v", src.most, err)
+	}
+}
+
+func TestAuditNeedsASourceAndAPolicy(t *testing.T) {
+	l := newTestLog(t, 1)
+	for _, a := range []Audit{{}, {Source: Files{l.files(t)}}, {Policy: l.policy(t)}} {
+		if _, err := a.Run(t.Context()); err == nil {
+			t.Error("an audit of nothing passes")
+		}
+	}
 }

@@ -10,6 +10,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/mod/sumdb/note"
 )
@@ -49,10 +51,12 @@ func parseKey(vkey string, alg byte) (key, error) {
 	return k, nil
 }
 
-// validName reports whether a key name is one that C2SP signed-note allows: not empty, no spaces, no plus.
+// validName reports whether a key name is one that C2SP signed-note allows: not empty, no spaces, no plus, and none of the
+// control characters that no note may hold.
 func validName(name string) bool {
-	return name != "" && strings.ToValidUTF8(name, "") == name && !strings.Contains(name, "+") &&
-		strings.Join(strings.Fields(name), "") == name
+	return name != "" && utf8.ValidString(name) && !strings.ContainsFunc(name, func(r rune) bool {
+		return r < 0x20 || r == '+' || unicode.IsSpace(r)
+	})
 }
 
 // keyID returns the key id of C2SP signed-note: the start of SHA-256(name, newline, type, public key).

@@ -42,12 +42,15 @@ type Statement struct {
 	Origin   string   `json:"origin"` // the log's
 	Question Question `json:"question"`
 
-	Verdict       string     `json:"verdict"` // allow, deny or defer
-	Reasons       []Reason   `json:"reasons"` // the first decided
-	CheckedAt     time.Time  `json:"checked_at"`
-	NextAllowedAt *time.Time `json:"next_allowed_at,omitempty"`
-	Revision      uint64     `json:"revision"`      // the last entry that the answer took into account
-	UseWithinMS   int64      `json:"use_within_ms"` // milliseconds after the question was sent
+	Verdict        string     `json:"verdict"` // allow, deny or defer
+	Reasons        []Reason   `json:"reasons"` // the first decided
+	ReasonsOmitted int        `json:"reasons_omitted,omitempty"`
+	Obligations    []Rule     `json:"obligations,omitempty"`
+	CheckedAt      time.Time  `json:"checked_at"`
+	NextAllowedAt  *time.Time `json:"next_allowed_at,omitempty"`
+	ChangesAt      *time.Time `json:"changes_at,omitempty"`
+	Revision       uint64     `json:"revision"`      // the last entry that the answer took into account
+	UseWithinMS    int64      `json:"use_within_ms"` // milliseconds after the question was sent
 
 	// Entry is the leaf of the entry that the verdict rests on; nil if it rests on there being none.
 	Entry *EntryLeaf `json:"entry,omitempty"`
@@ -55,21 +58,28 @@ type Statement struct {
 
 // Question is what was asked. The number stands in it only if whoever asked for the receipt wanted it there.
 type Question struct {
-	Subject string     `json:"subject"`
+	Subject string     `json:"subject"` // empty if nobody is known at the number
 	Brand   string     `json:"brand"`
 	Purpose string     `json:"purpose"`
 	Channel string     `json:"channel"`
-	Number  string     `json:"number,omitempty"` // E.164
-	At      *time.Time `json:"at,omitempty"`     // asked as of another moment than CheckedAt
+	Number  string     `json:"number,omitempty"`   // E.164
+	At      *time.Time `json:"at,omitempty"`       // asked as of another moment than CheckedAt
+	KnownAt *time.Time `json:"known_at,omitempty"` // asked as known at an earlier moment
 }
 
-// Reason is one gate that failed, or the one that allowed.
+// Reason is one gate that failed, or the one that allowed; names are those of the check's own answer.
 type Reason struct {
-	Code     string `json:"code"`
-	Text     string `json:"text,omitempty"`
+	Code string `json:"code"`
+	Text string `json:"text,omitempty"`
+	Rule
+	List  string `json:"list,omitempty"`
+	Entry uint64 `json:"entry,omitempty"` // seq
+}
+
+// Rule names a rule that a reason or an obligation comes from, and what it is taken from.
+type Rule struct {
 	Rule     string `json:"rule,omitempty"`
 	Citation string `json:"citation,omitempty"`
-	Entry    uint64 `json:"entry,omitempty"` // seq
 }
 
 // EntryLeaf is a Leaf as a receipt spells it; recorded_at has microseconds.
@@ -112,16 +122,19 @@ func (e *EntryLeaf) Leaf() (Leaf, error) {
 	return l, nil
 }
 
-// SigningBytes returns what the log's key signs: a fixed prefix and the statement as canonical JSON (RFC 8785). It fails
-// if the statement has a value that canonical JSON cannot hold.
+// SigningBytes returns what the log's key signs: a fixed prefix and the statement as canonical JSON (RFC 8785). It fails,
+// wrapping ErrReceiptFormat, on a statement that no honest log makes or that canonical JSON cannot hold.
 func (s Statement) SigningBytes() ([]byte, error) {
+	if err := s.check(); err != nil {
+		return nil, err
+	}
 	raw, err := json.Marshal(s)
 	if err != nil {
-		return nil, fmt.Errorf("encode statement: %w", err)
+		return nil, fmt.Errorf("%w: %w", ErrReceiptFormat, err)
 	}
 	canonical, err := canonicalJSON(raw)
 	if err != nil {
-		return nil, fmt.Errorf("encode statement: %w", err)
+		return nil, fmt.Errorf("%w: %w", ErrReceiptFormat, err)
 	}
 	return append([]byte(receiptPrefix), canonical...), nil
 }
@@ -162,7 +175,8 @@ func (r Receipt) canonical() ([]byte, error) {
 // log at the proof's checkpoint, and that the opening, if there is one, is what that entry commits to. A verdict that
 // rests on no entry is signed only: no log can prove that something is absent from it.
 func VerifyReceipt(r Receipt, p *Policy) error {
-	if err := r.Statement.check(); err != nil {
+	signed, err := r.Statement.SigningBytes()
+	if err != nil {
 		return err
 	}
 	if r.Statement.Origin != p.origin {
@@ -171,10 +185,6 @@ func VerifyReceipt(r Receipt, p *Policy) error {
 	pub, ok := p.logKey(r.Signature.Key)
 	if !ok {
 		return fmt.Errorf("%w: %q", ErrReceiptKey, r.Signature.Key)
-	}
-	signed, err := r.Statement.SigningBytes()
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrReceiptFormat, err)
 	}
 	if len(r.Signature.Ed25519) != ed25519.SignatureSize || !ed25519.Verify(pub, signed, r.Signature.Ed25519) {
 		return ErrReceiptSignature
@@ -224,16 +234,23 @@ func (r Receipt) verifyOpening(leaf Leaf, extra []byte) error {
 	return VerifyOpening(leaf, Salt(r.Opening.Salt), r.Opening.Body)
 }
 
-// check refuses statements that no honest log signs, whatever their signature.
+// check refuses what no honest log signs.
 func (s Statement) check() error {
 	if !slices.Contains([]string{"allow", "deny", "defer"}, s.Verdict) {
 		return fmt.Errorf("%w: verdict %q, want allow, deny or defer", ErrReceiptFormat, s.Verdict)
 	}
-	if s.Entry != nil && s.Entry.Seq > s.Revision {
-		return fmt.Errorf("%w: it rests on entry %d and took only %d into account", ErrReceiptFormat, s.Entry.Seq, s.Revision)
+	if len(s.Reasons) == 0 || s.Reasons[0].Code == "" {
+		return fmt.Errorf("%w: a verdict without a reason", ErrReceiptFormat)
 	}
 	if s.CheckedAt.IsZero() || s.UseWithinMS < 0 {
 		return fmt.Errorf("%w: no checked_at, or a negative use_within_ms", ErrReceiptFormat)
 	}
-	return nil
+	if s.Entry == nil {
+		return nil
+	}
+	if s.Entry.Seq > s.Revision {
+		return fmt.Errorf("%w: it rests on entry %d and took only %d into account", ErrReceiptFormat, s.Entry.Seq, s.Revision)
+	}
+	_, err := s.Entry.Leaf()
+	return err
 }

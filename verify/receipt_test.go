@@ -12,13 +12,24 @@ import (
 	"time"
 )
 
-// issue signs a statement as the log does.
-func issue(t testing.TB, l *testLog, st Statement) Receipt {
+// statementBytes is what SigningBytes returns, for statements too that it refuses.
+func statementBytes(t testing.TB, st Statement) []byte {
 	t.Helper()
-	msg, err := st.SigningBytes()
+	raw, err := json.Marshal(st)
 	if err != nil {
 		t.Fatal(err)
 	}
+	canonical, err := canonicalJSON(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append([]byte("consentline receipt v1\n"), canonical...)
+}
+
+// issue signs a statement as the log does.
+func issue(t testing.TB, l *testLog, st Statement) Receipt {
+	t.Helper()
+	msg := statementBytes(t, st)
 	label := fmt.Sprintf("%s+%08x", l.signer.Name(), l.signer.KeyHash())
 	return Receipt{Statement: st, Signature: Signature{Key: label, Ed25519: ed25519.Sign(l.signer.priv, msg)}}
 }
@@ -41,7 +52,7 @@ func testStatement(l *testLog) Statement {
 		Origin:    testOrigin,
 		Question:  Question{Subject: "00112233445566778899aabbccddeeff", Brand: "acme", Purpose: "offers", Channel: "sms", Number: "+12025550123"},
 		Verdict:   "defer",
-		Reasons:   []Reason{{Code: "quiet_hours", Text: "Too early <there>", Rule: "us-tcpa-hours", Citation: "47 CFR 64.1200(c)(1)", Entry: 7}},
+		Reasons:   []Reason{{Code: "quiet_hours", Text: "Too early <there>", Rule: Rule{"us-tcpa-hours", "47 CFR 64.1200(c)(1)"}, Entry: 7}},
 		CheckedAt: testTime, NextAllowedAt: &later, Revision: 13, UseWithinMS: 1000, Entry: NewEntryLeaf(l.leaves[6]),
 	}
 }
@@ -172,6 +183,8 @@ func TestReceiptsThatDoNotHoldAreRefused(t *testing.T) {
 		"entry dropped":         {with(closed(t, l), func(r *Receipt) { r.Statement.Entry = nil }), stranger, ErrReceiptSignature},
 		"signed, other leaf":    {resigned(func(s *Statement) { s.Entry = NewEntryLeaf(l.leaves[7]) }), stranger, ErrNotInLog},
 		"signed, forged leaf":   {resigned(func(s *Statement) { s.Entry.Kind++ }), stranger, ErrNotInLog},
+		"signed, no reason":     {resigned(func(s *Statement) { s.Reasons = nil }), stranger, ErrReceiptFormat},
+		"signed, empty reason":  {resigned(func(s *Statement) { s.Reasons[0].Code = "" }), stranger, ErrReceiptFormat},
 		"signed, no verdict":    {resigned(func(s *Statement) { s.Verdict = "" }), stranger, ErrReceiptFormat},
 		"signed, before entry":  {resigned(func(s *Statement) { s.Revision = 6 }), stranger, ErrReceiptFormat},
 		"signed, no time":       {resigned(func(s *Statement) { s.CheckedAt = time.Time{} }), stranger, ErrReceiptFormat},

@@ -27,13 +27,20 @@ func NewSigner(origin string, seed []byte) (*Signer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("log key: %w", err)
 	}
+	// The origin is also the key's name, which must have no space and no plus.
+	if _, err := verify.NewPolicy(origin, vkey); err != nil {
+		return nil, fmt.Errorf("log key: origin %q: %w", origin, err)
+	}
 	v, err := note.NewVerifier(vkey)
-	if err != nil { // the origin is also the key's name, which must have no space and no plus
+	if err != nil {
 		return nil, fmt.Errorf("log key: origin %q: %w", origin, err)
 	}
 	s.vkey, s.id = vkey, v.KeyHash()
 	return s, nil
 }
+
+// String returns the public key's name and id, so that printing a signer shows nothing secret.
+func (s *Signer) String() string { return fmt.Sprintf("%s+%08x", s.origin, s.id) }
 
 // Origin returns the log's origin: the first line of its checkpoints and the name of its key.
 func (s *Signer) Origin() string { return s.origin }
@@ -59,7 +66,7 @@ func (s *Signer) SignReceipt(st verify.Statement) (verify.Receipt, error) {
 	}
 	return verify.Receipt{
 		Statement: st,
-		Signature: verify.Signature{Key: fmt.Sprintf("%s+%08x", s.origin, s.id), Ed25519: ed25519.Sign(s.priv, msg)},
+		Signature: verify.Signature{Key: s.String(), Ed25519: ed25519.Sign(s.priv, msg)},
 	}, nil
 }
 

@@ -473,7 +473,7 @@ func TestConfigIsChecked(t *testing.T) {
 			t.Errorf("%s: accepted", name)
 		}
 	}
-	for _, bad := range []string{"", "with space", "with+plus"} {
+	for _, bad := range []string{"", "with space", "with+plus", "with\x01control", "with\nline"} {
 		if _, err := transparency.NewSigner(bad, make([]byte, 32)); err == nil {
 			t.Errorf("origin %q: accepted", bad)
 		}
