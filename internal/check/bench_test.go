@@ -119,3 +119,49 @@ func BenchmarkTablePut(b *testing.B) {
 		})
 	}
 }
+
+func BenchmarkListsMember(b *testing.B) {
+	const members = 1_000_000
+	before := heap()
+	l := NewLists(42)
+	if err := l.Replace(List{ID: "registry"}, samples(0, members)); err != nil {
+		b.Fatal(err)
+	}
+	size := float64(heap()-before) / members
+	random := rand.New(rand.NewPCG(1, 2))
+	var found suppressions
+	b.ReportAllocs()
+	for b.Loop() {
+		// Every second number is on the list.
+		l.find(sample(random.IntN(2*members)), nil, &found)
+	}
+	b.ReportMetric(size, "B/member")
+}
+
+func BenchmarkBootClock(b *testing.B) {
+	for b.Loop() {
+		BootClock()
+	}
+}
+
+func BenchmarkEncode(b *testing.B) {
+	x := New(Config{})
+	setUpWords(x)
+	v := x.Check(Question{Number: sample(1), Brand: []byte("default"), Purpose: []byte("offers"), Channel: consent.SMS})
+	buf := make([]byte, 0, 1024)
+	b.ReportAllocs()
+	for b.Loop() {
+		AppendJSON(buf, &v, nil)
+	}
+}
+
+func BenchmarkDecode(b *testing.B) {
+	data := []byte(`{"number":"+12025550123","purpose":"offers","channel":"sms"}`)
+	var r Request
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := DecodeQuestion(data, &r); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
