@@ -1,0 +1,61 @@
+# Consentline: what one does with this repository. `make help` lists it.
+
+GO       ?= go
+PACKAGES ?= ./...
+LINT     := golangci-lint@v2.15.0
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build the static binary into ./consentline
+	CGO_ENABLED=0 $(GO) build -trimpath -o consentline ./cmd/consentline
+
+.PHONY: test
+test: tools ## run every test with the race detector
+	CGO_ENABLED=1 $(GO) test -race -timeout 15m $(PACKAGES)
+
+.PHONY: check
+check: fmt vet lint test ## what a change must pass: format, vet, lint, tests, architecture, specification
+
+.PHONY: fmt
+fmt: ## fail if a file is not formatted
+	@files=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$files" || { echo "not formatted: $$files"; exit 1; }
+
+.PHONY: vet
+vet: ## go vet
+	$(GO) vet $(PACKAGES)
+
+.PHONY: lint
+lint: ## golangci-lint, with .golangci.yml
+	$(GO) run github.com/golangci/golangci-lint/v2/cmd/$(LINT) run
+
+.PHONY: generate
+generate: ## make again what is generated: the number automaton, the OpenAPI document
+	$(GO) generate $(PACKAGES)
+
+.PHONY: bench
+bench: build ## measure against the references and write docs/BENCHMARKS.md
+	./consentline bench --write docs/BENCHMARKS.md
+
+.PHONY: fuzz
+fuzz: ## run every fuzz target for ten seconds
+	@for p in $$($(GO) list $(PACKAGES)); do \
+		for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \
+			echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime 10s $$p || exit 1; \
+		done; \
+	done
+
+.PHONY: mutation
+mutation: ## mutation-test the fold, the lease and the verdict
+	for p in ./internal/consent ./internal/check; do \
+		$(GO) run github.com/go-gremlins/gremlins/cmd/gremlins@v0.6.0 unleash $$p || exit 1; \
+	done
+
+.PHONY: tools
+tools: ## say what the tests need and this machine lacks
+	@command -v $(GO) >/dev/null || { echo "install Go 1.26 or later"; exit 1; }
+	@command -v gcc >/dev/null || { echo "install gcc: the race detector needs it (apt-get install gcc libc6-dev)"; exit 1; }
