@@ -69,10 +69,17 @@ func openWriter(path string) (*conn, error) {
 
 func configure(raw *sqlite.Conn) error {
 	raw.SetBlockOnBusy()
-	return pragmas(raw, "journal_mode = WAL", "synchronous = FULL", "fullfsync = 1", "checkpoint_fullfsync = 1",
+	return pragmas(raw, Settings()...)
+}
+
+// Settings returns the pragmas of the connection that writes, in order; tests of other SQLite builds use them too.
+func Settings() []string {
+	return []string{
+		"journal_mode = WAL", "synchronous = FULL", "fullfsync = 1", "checkpoint_fullfsync = 1",
 		"cache_size = -131072", "mmap_size = 1073741824", "temp_store = MEMORY", "wal_autocheckpoint = 4000",
 		// What is erased must not stay readable in the file's free pages.
-		"secure_delete = ON")
+		"secure_delete = ON",
+	}
 }
 
 func pragmas(c *sqlite.Conn, settings ...string) error {
