@@ -157,7 +157,7 @@ func TestTableEqualsMap(t *testing.T) {
 }
 
 func TestTableGrowsAndShrinks(t *testing.T) {
-	const records = 60_000
+	const records = 100_000
 	for _, hint := range []int{0, records} {
 		t.Run(fmt.Sprint("hint ", hint), func(t *testing.T) {
 			table := NewTable(rand.Uint64(), hint)
@@ -165,7 +165,7 @@ func TestTableGrowsAndShrinks(t *testing.T) {
 				if err := table.Put(sample(i/2), ScopeID(8+i%2), State{Seq: uint64(i)}); err != nil {
 					t.Fatal(err)
 				}
-				if size := table.Bytes(); i > 20_000 && i%1_000 == 0 && hint == 0 && size > 40*i {
+				if size := table.Bytes(); i > 60_000 && i%1_000 == 0 && hint == 0 && size > 40*i {
 					t.Fatalf("%d records take %d bytes, more than 40 each", i, size)
 				}
 			}
