@@ -2,6 +2,7 @@ package powercut
 
 import (
 	"io"
+	"maps"
 	"path/filepath"
 
 	"github.com/ncruces/go-sqlite3"
@@ -27,8 +28,9 @@ func (d *Disk) Open(name string, flags vfs.OpenFlag) (vfs.File, vfs.OpenFlag, er
 		f = &inode{dirty: map[int64][][]byte{}}
 		d.files[name] = f
 	}
+	const journals = vfs.OPEN_MAIN_JOURNAL | vfs.OPEN_SUPER_JOURNAL | vfs.OPEN_WAL
 	shm := vfs.NewSharedMemory(filepath.Join(d.shm, d.name+"-shm"), flags)
-	return &file{disk: d, inode: f, name: name, shm: shm}, flags, nil
+	return &file{disk: d, inode: f, shm: shm, nameless: !there && flags&journals != 0}, flags, nil
 }
 
 // Delete implements vfs.VFS. Without a sync of the directory the name may come back.
@@ -66,9 +68,10 @@ func (d *Disk) FullPathname(name string) (string, error) { return name, nil }
 type file struct {
 	disk  *Disk
 	inode *inode
-	name  string
 	level vfs.LockLevel
 	shm   vfs.SharedMemory
+
+	nameless bool // a new log or journal, whose first sync is one of the directory too
 }
 
 // SharedMemory implements vfs.FileSharedMemory.
@@ -125,7 +128,8 @@ func (f *file) Truncate(size int64) error {
 	return nil
 }
 
-// Sync makes the file durable, and its name with it, as SQLite's own files on Unix do.
+// Sync makes the file durable. With the first sync of a new log or journal go all names, as in SQLite's own code for
+// Unix, which syncs the directory then; this is also what makes the end of the journal durable that made the database.
 func (f *file) Sync(vfs.SyncFlag) error {
 	f.disk.mu.Lock()
 	defer f.disk.mu.Unlock()
@@ -137,8 +141,8 @@ func (f *file) Sync(vfs.SyncFlag) error {
 		return sqlite3.IOERR_FSYNC
 	}
 	f.inode.sync()
-	if f.disk.files[f.name] == f.inode {
-		f.disk.kept[f.name] = f.inode
+	if f.nameless {
+		f.disk.kept, f.nameless = maps.Clone(f.disk.files), false
 	}
 	return nil
 }
