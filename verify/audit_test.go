@@ -118,6 +118,25 @@ func TestFaultsAreTold(t *testing.T) {
 	}
 }
 
+func TestFirstDisagreementIsNamedWhereNothingLeadsToTheCheckpoint(t *testing.T) {
+	l := newTestLog(t, 66000)
+	bad := altered(t, l.files(t), "tile/2/000.p/1", flip(0))
+	bad = altered(t, bad, "tile/entries/000", flip(99*52+20))
+	bad = altered(t, bad, "tile/entries/019", flip(20))
+	err := auditFiles(t, l, bad)
+	// The tile that leads nowhere stands over all that follows.
+	var f *Fault
+	if !errors.As(err, &f) || f.Problem != Disagreeing || f.First != 1 || f.Last != 65536 {
+		t.Errorf("level 2 and two entries altered: got %v", err)
+	}
+	bad["tile/2/000.p/1"] = l.files(t)["tile/2/000.p/1"]
+	bad = altered(t, bad, "tile/0/257.p/208", flip(0))
+	err = auditFiles(t, l, bad)
+	if !errors.As(err, &f) || f.Problem != Disagreeing || f.First != 100 || f.Last != 256 || f.Path != "tile/0/000" {
+		t.Errorf("edge and two entries altered: got %v", err)
+	}
+}
+
 func TestEntriesWhoseWholeBranchWasReplacedAreFound(t *testing.T) {
 	l := newTestLog(t, 66000)
 	forged := slices.Clone(l.leaves)
@@ -158,6 +177,12 @@ func TestSignedLeavesMustBeLeavesOfTheirPlace(t *testing.T) {
 	if !errors.As(err, &f) || f.Problem != Misnumbered || f.First != 300 {
 		t.Errorf("two leaves misnumbered: got %v", err)
 	}
+	for seq, want := range map[int]Problem{299: Altered, 300: Altered, 301: Misnumbered} {
+		bad := altered(t, l.files(t), "tile/entries/001", flip((seq-257)*52+30))
+		if err := auditFiles(t, l, bad); !errors.As(err, &f) || f.Problem != want || f.First != uint64(min(seq, 300)) {
+			t.Errorf("entry 300 misnumbered and %d altered: got %v", seq, err)
+		}
+	}
 	leaves[299].Seq = 0
 	l = logOf(t, leaves)
 	err = auditFiles(t, l, l.files(t))
@@ -170,6 +195,7 @@ func TestTimeGoingBackIsAWarning(t *testing.T) {
 	leaves := newTestLog(t, 600).leaves
 	leaves[256].RecordedAt = leaves[255].RecordedAt - 5 // across bundles
 	leaves[300].RecordedAt = leaves[299].RecordedAt - 1
+	leaves[512].RecordedAt = leaves[511].RecordedAt // equal is no step back, across bundles
 	leaves[301].RecordedAt = leaves[300].RecordedAt // equal is no step back
 	l := logOf(t, leaves)
 	var got []Warning

@@ -212,12 +212,20 @@ func TestNoAlteredByteEscapesACheckpoint(t *testing.T) {
 			t.Errorf("byte %d altered, %q: accepted as %+v", at, m, c)
 		}
 	})
-	// The bits of base64 that encode nothing are not free either.
-	line := signed[:bytes.LastIndexByte(signed, '=')-1]
-	for _, c := range "BCDEFGHIJKLMNOPQRSTUVWXYZ" {
-		m := append(append(bytes.Clone(line), byte(c)), signed[len(line)+1:]...)
-		if got, err := policy.OpenCheckpoint(m); err == nil && !bytes.Equal(m, signed) {
-			t.Errorf("%q: accepted as %+v", m, got)
+}
+
+// The bits of base64 that encode nothing are not free either.
+func TestSignatureHasOneSpelling(t *testing.T) {
+	l := newTestLog(t, 5)
+	signed := l.checkpoint(t, 5)
+	body := bytes.TrimRight(signed, "=\n")
+	padding := signed[len(body):]
+	last := body[len(body)-1]
+	const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+	for i := range digits {
+		m := append(append(bytes.Clone(body[:len(body)-1]), digits[i]), padding...)
+		if c, err := l.policy(t).OpenCheckpoint(m); (err == nil) != (digits[i] == last) {
+			t.Errorf("last digit %c for %c: got %+v, %v", digits[i], last, c, err)
 		}
 	}
 }

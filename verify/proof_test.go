@@ -52,6 +52,16 @@ func TestProofOfEveryEntryInEverySizeVerifies(t *testing.T) {
 	})
 }
 
+// A log that signed a leaf in a place that is not its own has no proof of that leaf.
+func TestProofIsForTheLeafsOwnPlace(t *testing.T) {
+	leaves := newTestLog(t, 8).leaves
+	leaves[3].Seq = 8
+	l := logOf(t, leaves)
+	if _, err := l.policy(t).VerifyProof(l.proof(t, 8, 4, nil), leaves[3]); !errors.Is(err, ErrNotInLog) {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestProofIsLaidOutAsTheSpecificationSays(t *testing.T) {
 	l := newTestLog(t, 3)
 	h := func(level int, n int64) string { return l.hashes[tlog.StoredHashIndex(level, n)].String() }

@@ -166,6 +166,7 @@ func TestReceiptsThatDoNotHoldAreRefused(t *testing.T) {
 		want   error
 	}{
 		"another log":           {closed(t, l), elsewhere, ErrOrigin},
+		"another log, no entry": {resting(t, l), elsewhere, ErrOrigin},
 		"another key":           {closed(t, l), otherPolicy, ErrReceiptKey},
 		"no witness":            {closed(t, l), witnessed, ErrQuorum},
 		"verdict changed":       {with(closed(t, l), func(r *Receipt) { r.Statement.Verdict = "allow" }), stranger, ErrReceiptSignature},

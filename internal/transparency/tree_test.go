@@ -38,8 +38,10 @@ type fixture struct {
 type faultyDB struct {
 	store.DB
 	mu    sync.Mutex
-	after int  // transactions to let through; negative: all
-	lose  bool // whether the one that fails is undone
+	after int    // transactions to let through; negative: all
+	lose  bool   // whether the one that fails is undone
+	meet  func() // called before the next transaction but one, in place of another node's timing
+	skip  int
 }
 
 var errCrash = errors.New("crash")
@@ -48,7 +50,16 @@ func (db *faultyDB) InTx(ctx context.Context, fn func(store.Tx) error) error {
 	db.mu.Lock()
 	crash := db.after == 0
 	db.after--
+	meet := db.meet
+	if db.skip--; db.skip >= 0 {
+		meet = nil
+	} else {
+		db.meet = nil
+	}
 	db.mu.Unlock()
+	if meet != nil {
+		meet()
+	}
 	if !crash {
 		return db.DB.InTx(ctx, fn)
 	}
@@ -291,6 +302,78 @@ func TestTwoNodesOnOneDatabaseMakeOneLog(t *testing.T) {
 	f.catchUp()
 	if got, want := f.checkpoint().Tree(), f.wantTree(len(f.leaves)); got != want {
 		t.Errorf("other node after one more entry: checkpoint %v, want %v", got, want)
+	}
+}
+
+func TestNodeThatFellBehindOverwritesNothing(t *testing.T) {
+	f := newFixture(t)
+	slow := f.open(func(c *transparency.Config) { c.Batch = 100 })
+	if _, err := slow.RunOnce(t.Context()); err != nil { // it remembers the empty tree
+		t.Fatal(err)
+	}
+	f.append(900)
+	f.catchUp()
+	if _, err := slow.RunOnce(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := f.count("log_state WHERE size = 900"); n != 1 {
+		t.Error("the log's size went back")
+	}
+	if err := f.audit(); err != nil {
+		t.Error(err)
+	}
+}
+
+// Between a node's look at the last checkpoint and its own, another one signs a longer log.
+func TestCheckpointIsSignedAfterTheOneItWasComparedWith(t *testing.T) {
+	f := newFixture(t)
+	other := f.open()
+	f.append(10)
+	f.catchUp()
+	f.append(10)
+	f.db.skip, f.db.meet = 1, func() { // the first transaction saves the tree, the second the checkpoint
+		f.append(10)
+		if _, err := other.RunOnce(context.Background()); err != nil {
+			t.Error(err)
+		}
+	}
+	done, err := f.log.RunOnce(t.Context())
+	if done != 10 || err != nil {
+		t.Errorf("integrated %d, %v; want 10", done, err)
+	}
+	if n := f.count("checkpoints WHERE size = 20"); n != 0 || f.checkpoint().Size != 30 {
+		t.Errorf("%d checkpoints of size 20 were signed after that of size %d", n, f.checkpoint().Size)
+	}
+}
+
+func TestRebuiltLogMustBeTheOneThatWasSigned(t *testing.T) {
+	f := newFixture(t)
+	f.append(10)
+	f.catchUp()
+	f.exec("DELETE FROM log_tiles")
+	f.exec("DELETE FROM log_state")
+	f.exec("UPDATE ledger SET kind = 77 WHERE seq = 3")
+	f.log = f.open()
+	var inconsistent *verify.InconsistentError
+	if _, err := f.log.RunOnce(t.Context()); !errors.As(err, &inconsistent) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// A tile and the frontier that was saved with it must agree before anything is appended to them.
+func TestAlteredEdgeIsNotExtended(t *testing.T) {
+	f := newFixture(t)
+	f.append(300)
+	f.catchUp()
+	f.append(1)
+	f.exec("UPDATE log_tiles SET hashes = (SELECT hashes FROM log_tiles WHERE level = 0 AND n = 0) WHERE level = 0 AND n = 1")
+	f.log = f.open()
+	var damaged *transparency.DamagedError
+	if _, err := f.log.RunOnce(t.Context()); !errors.As(err, &damaged) || damaged.What != "tile/0/001.p/44" {
+		t.Errorf("got %v", err)
+	}
+	if n := f.count("log_state WHERE size = 300"); n != 1 {
+		t.Error("the log was extended")
 	}
 }
 
