@@ -24,6 +24,7 @@ type batch struct {
 	newScopes map[consent.Scope]int64
 
 	people  map[phone.Number]*person
+	order   []*person // as the items first named them
 	seen    map[[16]byte]seenRow
 	results [][]Result
 	effects []effect
@@ -161,7 +162,7 @@ func (b *batch) refold(ctx context.Context, who *person, h *held) error {
 
 func (b *batch) changes() []Change {
 	var out []Change
-	for _, who := range b.people {
+	for _, who := range b.order {
 		for _, h := range who.records {
 			if h.dirty {
 				out = append(out, Change{Number: who.Number, Scope: h.scope, Record: h.Record})

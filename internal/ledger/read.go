@@ -23,7 +23,9 @@ func (b *batch) readPeople(ctx context.Context, group []*request) error {
 			if _, known := b.people[p.Number]; known || p.Kind != KindAct {
 				continue
 			}
-			b.people[p.Number] = &person{records: map[int64]*held{}}
+			who := &person{records: map[int64]*held{}}
+			b.people[p.Number] = who
+			b.order = append(b.order, who)
 			lookups = append(lookups, []any{p.lookup[:]})
 			numbers = append(numbers, p.Number)
 		}

@@ -74,7 +74,7 @@ func (h *held) row(subject int64) []any {
 
 func (b *batch) writeRecords(ctx context.Context) error {
 	var added, changed [][]any
-	for _, who := range b.people {
+	for _, who := range b.order {
 		for _, h := range who.records {
 			switch {
 			case !h.dirty:

@@ -76,7 +76,7 @@ func configure(raw *sqlite.Conn) error {
 func Settings() []string {
 	return []string{
 		"journal_mode = WAL", "synchronous = FULL", "fullfsync = 1", "checkpoint_fullfsync = 1",
-		"cache_size = -131072", "mmap_size = 1073741824", "temp_store = MEMORY", "wal_autocheckpoint = 4000",
+		"cache_size = -131072", "mmap_size = 1073741824", "temp_store = MEMORY", "wal_autocheckpoint = 16000",
 		// What is erased must not stay readable in the file's free pages.
 		"secure_delete = ON",
 	}
