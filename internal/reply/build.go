@@ -1,0 +1,221 @@
+package reply
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+func isLetterOrDigit(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
+
+// finish compiles what the rows said, now that all classes are known.
+func (b *builder) finish() (*Set, error) {
+	s := b.set
+	for _, role := range []struct {
+		name string
+		set  *uint16
+	}{
+		{"lead", &s.lead}, {"joint", &s.joint}, {"tail", &s.tail}, {"after", &s.after}, {"laugh", &s.laugh},
+		{"noise", &s.noise}, {"courtesy", &s.courtesy},
+	} {
+		id, err := b.class("*" + role.name)
+		if err != nil {
+			return nil, err
+		}
+		*role.set = id
+	}
+	number, err := b.class("num")
+	if err != nil {
+		return nil, err
+	}
+	s.number = []uint16{number}
+	for _, k := range b.commands {
+		if k.label == OptOut || k.label == Ambiguous {
+			p := &pattern{label: k.label, scope: k.scope, lang: k.lang, id: "command", bare: true}
+			b.patterns = append(b.patterns, draft{kind: "phrase", pattern: p, text: "^ " + k.word + " $"})
+		}
+	}
+	for _, d := range b.patterns {
+		if err := b.index(d); err != nil {
+			d.at.Err = err
+			return nil, &d.at
+		}
+	}
+	s.stemBounds()
+	b.slips()
+	return s, nil
+}
+
+func (s *Set) stemBounds() {
+	s.stemMin, s.stemMax = 99, 0
+	for stem := range s.stems {
+		s.stemMin, s.stemMax = min(s.stemMin, len(stem)), max(s.stemMax, len(stem))
+	}
+}
+
+// index compiles a pattern and files it under every set that its first word may belong to.
+func (b *builder) index(d draft) error {
+	steps, err := b.compile(d.pattern.lang, d.text)
+	if err != nil {
+		return err
+	}
+	d.pattern.steps = steps
+	index := map[string]map[uint16][]*pattern{
+		"phrase": b.set.phrases, "override": b.set.overrides, "guard": b.set.guards, "temper": b.set.tempers,
+	}[d.kind]
+	for _, st := range steps {
+		if st.op != opWord {
+			continue
+		}
+		index[st.set] = append(index[st.set], d.pattern)
+		if !st.optional {
+			break
+		}
+	}
+	return nil
+}
+
+// element numbers one element of a pattern and enters its words.
+func (b *builder) element(lang, text string) (uint16, error) {
+	key := text
+	if strings.Contains(text, "<") && !strings.Contains(text, "<*") {
+		key = lang + ":" + text
+	}
+	if id, ok := b.sets[key]; ok {
+		return id, nil
+	}
+	var members []string
+	for _, alt := range strings.Split(text, "|") {
+		more, err := b.members(lang, alt)
+		if err != nil {
+			return 0, err
+		}
+		members = append(members, more...)
+	}
+	return b.enter(key, members)
+}
+
+// class numbers a class by its name: of all languages ("*name") or of none.
+func (b *builder) class(name string) (uint16, error) { return b.element(undetermined, "<"+name+">") }
+
+func (b *builder) members(lang, alt string) ([]string, error) {
+	name, ok := strings.CutPrefix(alt, "<")
+	if !ok {
+		return []string{alt}, nil
+	}
+	name, ok = strings.CutSuffix(name, ">")
+	if !ok || name == "" {
+		return nil, fmt.Errorf("class %q: want <name>", alt)
+	}
+	if every, ok := strings.CutPrefix(name, "*"); ok {
+		var all []string
+		for key, words := range b.classes {
+			if strings.HasSuffix(key, "."+every) {
+				all = append(all, words...)
+			}
+		}
+		if all == nil {
+			return nil, fmt.Errorf("class %q: no language has it", name)
+		}
+		return all, nil
+	}
+	if name == "num" {
+		return []string{"#"}, nil
+	}
+	words, ok := b.classes[lang+"."+name]
+	if !ok {
+		if words, ok = b.classes[undetermined+"."+name]; !ok {
+			return nil, fmt.Errorf("class %q is not defined for %s", name, lang)
+		}
+	}
+	return words, nil
+}
+
+// enter adds words and stems to the lexicon under a new set number.
+func (b *builder) enter(key string, members []string) (uint16, error) {
+	id := uint16(len(b.sets) + 1)
+	b.sets[key] = id
+	for _, w := range members {
+		stem, isStem := strings.CutSuffix(fold(w), "*")
+		if stem = strings.ReplaceAll(stem, "'", ""); stem == "" {
+			return 0, fmt.Errorf("%q holds an empty word", key)
+		}
+		if !isStem {
+			b.add(b.set.lexicon, stem, id)
+			continue
+		}
+		if utf8.RuneCountInString(stem) < 3 {
+			return 0, fmt.Errorf("stem %q: want three letters or more before the star", w)
+		}
+		b.add(b.set.stems, stem, id)
+	}
+	return id, nil
+}
+
+func (b *builder) add(words map[string][]uint16, word string, id uint16) {
+	if !slices.Contains(words[word], id) {
+		words[word] = append(words[word], id)
+	}
+}
+
+// slips works out which mistyped words are read as which. A word that exists, in any language of ours, is never one.
+func (b *builder) slips() {
+	s := b.set
+	for word := range s.keywords {
+		for _, part := range strings.Fields(word) {
+			if _, ok := s.lexicon[part]; !ok {
+				s.lexicon[part] = nil
+			}
+		}
+	}
+	free := func(w string) bool { _, known := s.lexicon[w]; return !known && !s.ordinary[w] }
+	for _, word := range sorted(s.lexicon) {
+		if len(word) < 6 || len(s.lexicon[word]) == 0 {
+			continue
+		}
+		slips(word, false, func(w string) {
+			if free(w) {
+				s.typos[w] = word
+			}
+		})
+	}
+	for _, word := range sorted(s.keywords) {
+		b.keywordSlips(word, free)
+	}
+	slips("stop", true, func(w string) {
+		if free(w) {
+			s.typos[w] = "stop"
+		}
+	})
+}
+
+func (b *builder) keywordSlips(word string, free func(string) bool) {
+	s := b.set
+	label := s.keywords[word][0].label
+	if strings.Contains(word, " ") || len(word) < 4 || label != OptOut && label != OptIn {
+		return
+	}
+	if label == OptOut && len(word) >= 6 {
+		s.correctable = append(s.correctable, word)
+	}
+	meant := s.slipped
+	if label == OptIn {
+		meant = s.nearGrant
+	}
+	slips(word, word == "stop", func(w string) {
+		if free(w) && meant[w] == "" {
+			meant[w] = word
+		}
+	})
+}
+
+func sorted[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}

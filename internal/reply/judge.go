@@ -1,0 +1,288 @@
+package reply
+
+import (
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// wholeMessage reads a message that is a keyword and nothing else but courtesy, emoji, repetition or a slip.
+func (s *Set) wholeMessage(m *message, in Input) (Result, bool) {
+	if len(m.tokens) > 14 {
+		return Result{}, false
+	}
+	if k, ok := s.keyword(join(m.tokens, typed), in.Region); ok {
+		return s.byKeyword(k, m, in, true), true
+	}
+	core := s.core(m)
+	for _, read := range [...]func(token) string{typed, read} {
+		if k, ok := s.keyword(join(core, read), in.Region); ok {
+			return s.byKeyword(k, m, in, false), true
+		}
+	}
+	return s.byTypo(core, m, in)
+}
+
+func typed(t token) string { return t.typed }
+func read(t token) string  { return t.word }
+
+func join(tokens []token, word func(token) string) string {
+	if len(tokens) == 1 {
+		return word(tokens[0])
+	}
+	parts := make([]string, len(tokens))
+	for i, t := range tokens {
+		parts[i] = word(t)
+	}
+	return strings.Join(parts, " ")
+}
+
+// core drops courtesy around the words, laughter, and immediate repetitions.
+func (s *Set) core(m *message) []token {
+	rest := make([]token, 0, len(m.tokens))
+	for _, t := range m.tokens {
+		if !t.in(s.laugh) && !t.in(s.noise) {
+			rest = append(rest, t)
+		}
+	}
+	for len(rest) > 1 && rest[0].in(s.courtesy) {
+		rest = rest[1:]
+	}
+	for len(rest) > 1 && rest[len(rest)-1].in(s.courtesy) {
+		rest = rest[:len(rest)-1]
+	}
+	return slices.CompactFunc(rest, func(a, b token) bool { return a.word == b.word })
+}
+
+// keyword finds the row that decides a word in a region: the region's own row, else the row for everywhere, else, for
+// another region's opt-out word, the cautious reading of it.
+func (s *Set) keyword(words, region string) (keyword, bool) {
+	rows := s.keywords[words]
+	if len(rows) == 0 {
+		return keyword{}, false
+	}
+	var everywhere, elsewhere *keyword
+	for i := range rows {
+		row := &rows[i]
+		switch {
+		case region != "" && slices.Contains(row.regions, region):
+			return *row, true
+		case len(row.regions) == 0:
+			everywhere = row
+		case elsewhere == nil || row.label == OptOut:
+			elsewhere = row
+		}
+	}
+	switch {
+	case everywhere != nil:
+		return *everywhere, true
+	case elsewhere.label != OptOut:
+		return keyword{}, false
+	case region != "":
+		elsewhere = &keyword{word: elsewhere.word, label: Ambiguous, lang: elsewhere.lang}
+	}
+	return *elsewhere, true
+}
+
+// byKeyword gives a keyword's meaning. A grant must have been typed exactly; with anything around it it asks for a
+// confirmation. A bare yes grants only what was asked for.
+func (s *Set) byKeyword(k keyword, m *message, in Input, exact bool) Result {
+	res := Result{Label: k.label, Scope: k.scope, Language: tag(k.lang), Rule: k.lang + "/keyword"}
+	switch {
+	case k.label == affirm && in.Pending && exact:
+		res.Label = OptIn
+	case k.label == affirm:
+		return Result{Label: None, Rule: k.lang + "/yes-unasked", Language: tag(k.lang)}
+	case k.label == OptIn && !exact:
+		res.Label, res.Rule = Ambiguous, k.lang+"/keyword-inexact"
+	case k.label == OptOut && m.laughs:
+		res.Label, res.Scope, res.Rule = Ambiguous, NoScope, k.lang+"/banter"
+	}
+	return res
+}
+
+// byTypo tries the words without the spaces between them ("st op"), then as one word with slips.
+func (s *Set) byTypo(core []token, m *message, in Input) (Result, bool) {
+	if len(core) == 0 || len(core) > 6 {
+		return Result{}, false
+	}
+	if len(core) > 1 {
+		var b strings.Builder
+		for _, t := range core {
+			b.WriteString(t.word)
+		}
+		if k, ok := s.keyword(b.String(), in.Region); ok && k.label == OptOut && utf8.RuneCountInString(k.word) > 3 {
+			return s.byKeyword(k, m, in, false), true
+		}
+		return Result{}, false
+	}
+	if w, ok := s.mistyped(core[0].word); ok {
+		if k, ok := s.keyword(w, in.Region); ok && k.label == OptOut {
+			res := s.byKeyword(k, m, in, false)
+			res.Rule = strings.Replace(res.Rule, "/keyword", "/typo", 1)
+			return res, true
+		}
+	}
+	if w, ok := s.nearGrant[core[0].word]; ok {
+		return Result{Label: Ambiguous, Rule: "und/near-grant", Language: tag(s.keywords[w][0].lang)}, true
+	}
+	return Result{}, false
+}
+
+func tag(lang string) string {
+	if lang == undetermined {
+		return ""
+	}
+	return lang
+}
+
+// verdict gathers what the patterns of a message say.
+type verdict struct {
+	out       *pattern
+	scopes    scopes
+	bareOnly  bool
+	ambiguous *pattern
+	help      *pattern
+}
+
+func (v *verdict) add(p *pattern) {
+	switch p.label {
+	case OptOut:
+		if v.out == nil {
+			v.out, v.bareOnly = p, true
+		} else if v.out.bare && !p.bare {
+			v.out = p
+		}
+		v.bareOnly = v.bareOnly && p.bare
+		v.scopes |= scopeBit(p.scope)
+	case Ambiguous:
+		if v.ambiguous == nil {
+			v.ambiguous = p
+		}
+	case Help:
+		if v.help == nil {
+			v.help = p
+		}
+	}
+}
+
+// sentences reads a message by its phrases. Overrides see every word; then guards take the words that mean something
+// else ("bus stop"); what is left is read; a temper turns a withdrawal with a condition into an ambiguous one.
+func (s *Set) sentences(m *message) (Result, bool) {
+	var v verdict
+	s.each(s.overrides, m, false, func(p *pattern, _, _ int) { v.add(p) })
+	s.mask(m)
+	s.each(s.phrases, m, false, func(p *pattern, _, _ int) { v.add(p) })
+	if v.out != nil {
+		var temper *pattern
+		s.each(s.tempers, m, false, func(p *pattern, _, _ int) { temper = p })
+		switch {
+		case temper != nil:
+			return found(temper, Ambiguous, NoScope), true
+		case m.laughs && v.bareOnly:
+			return Result{Label: Ambiguous, Rule: v.out.lang + "/banter", Language: tag(v.out.lang)}, true
+		}
+		return found(v.out, OptOut, v.scopes.widest()), true
+	}
+	switch {
+	case v.ambiguous != nil:
+		return found(v.ambiguous, Ambiguous, NoScope), true
+	case v.help != nil:
+		return found(v.help, Help, NoScope), true
+	}
+	return Result{}, false
+}
+
+// mask hides the words that a guard takes, unless a withdrawal spans more words on both sides of it or on one: "wrong
+// number on the invoice" is hidden, "you have the wrong number" is not.
+func (s *Set) mask(m *message) {
+	type span struct{ from, to int }
+	var outs []span
+	s.each(s.phrases, m, false, func(p *pattern, from, to int) {
+		if p.label == OptOut && !p.bare {
+			outs = append(outs, span{from, to})
+		}
+	})
+	s.each(s.guards, m, true, func(_ *pattern, from, to int) {
+		for _, o := range outs {
+			if o.from <= from && to <= o.to && o.to-o.from > to-from {
+				return
+			}
+		}
+		for i := from; i < to; i++ {
+			m.tokens[i].masked = true
+		}
+	})
+}
+
+func found(p *pattern, label Label, scope Scope) Result {
+	return Result{Label: label, Scope: scope, Language: tag(p.lang), Rule: p.lang + "/" + p.id}
+}
+
+// each calls do with every pattern of the index that matches, and the tokens that it covers.
+func (s *Set) each(index map[uint16][]*pattern, m *message, guard bool, do func(p *pattern, from, to int)) {
+	for i := range m.tokens {
+		for _, set := range m.tokens[i].sets {
+			for _, p := range index[set] {
+				if end, ok := p.find(m, i, guard); ok {
+					do(p, i, end)
+				}
+			}
+		}
+	}
+}
+
+// unspaced reads scripts that put no spaces between words, by what the text holds.
+func (s *Set) unspaced(squashed string) (Result, bool) {
+	if squashed == "" {
+		return Result{}, false
+	}
+	for _, e := range s.exclusions {
+		if strings.Contains(squashed, e) {
+			squashed = strings.ReplaceAll(squashed, e, "\n")
+		}
+	}
+	for _, label := range [...]Label{OptOut, Ambiguous, Help} {
+		for i := range s.contained {
+			if c := &s.contained[i]; c.label == label && strings.Contains(squashed, c.word) {
+				return Result{Label: label, Scope: c.scope, Language: tag(c.lang), Rule: c.lang + "/" + c.id}, true
+			}
+		}
+	}
+	return Result{}, false
+}
+
+// scopes is a set of scopes.
+type scopes uint8
+
+const (
+	inPurpose scopes = 1 << iota
+	inTexts
+	inCalls
+	inAll
+)
+
+func scopeBit(s Scope) scopes {
+	switch s {
+	case Texts:
+		return inTexts
+	case Calls:
+		return inCalls
+	case Everything:
+		return inAll
+	}
+	return inPurpose
+}
+
+// widest is the one scope that covers all that was said. A plain stop beside "don't call me" is about both.
+func (s scopes) widest() Scope {
+	switch {
+	case s&inAll != 0, s&inCalls != 0 && s&(inTexts|inPurpose) != 0:
+		return Everything
+	case s&inCalls != 0:
+		return Calls
+	case s&inTexts != 0:
+		return Texts
+	}
+	return Purpose
+}

@@ -1,0 +1,204 @@
+package reply
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// read finds the word sets of a token. A word that is not known is tried again as people disguise or mistype words:
+// look-alike letters, stretched letters, digits for letters, one slip of the finger.
+func (s *Set) read(t *token) {
+	if s.look(t, t.typed) {
+		return
+	}
+	if w, ok := unmask(t.typed); ok && s.look(t, w) {
+		return
+	}
+	if w, ok := squeeze(t.word, 1); ok {
+		if s.look(t, w) {
+			return
+		}
+		if w, _ = squeeze(t.word, 2); s.look(t, w) {
+			return
+		}
+	}
+	if w, ok := repeated(t.word); ok && s.look(t, w) {
+		return
+	}
+	if w, ok := unleet(t.word); ok && s.look(t, w) {
+		return
+	}
+	if w, ok := s.typos[t.word]; ok && s.look(t, w) {
+		return
+	}
+	if hasDigit(t.typed) {
+		t.sets = s.number
+	}
+}
+
+// look sets the token's word and sets if the word is known, as it stands or by its beginning.
+func (s *Set) look(t *token, word string) bool {
+	sets, known := s.lexicon[word]
+	var byStem []uint16
+	for n := s.stemMin; n <= min(len(word), s.stemMax); n++ {
+		if more, ok := s.stems[word[:n]]; ok {
+			byStem = append(byStem, more...)
+		}
+	}
+	if !known && byStem == nil {
+		return false
+	}
+	t.word = word
+	if t.sets = sets; byStem != nil {
+		t.sets = append(byStem, sets...)
+	}
+	return true
+}
+
+// squeeze shortens every run of three or more equal letters to n of them; false if there is none.
+func squeeze(word string, n int) (string, bool) {
+	run, long := 1, false
+	var last rune
+	var b strings.Builder
+	for i := 0; i+2 < len(word) && !long; i++ {
+		long = word[i] == word[i+1] && word[i] == word[i+2]
+	}
+	if !long {
+		return word, false
+	}
+	var runs []rune
+	flush := func() {
+		if run >= 3 {
+			run = n
+		}
+		for range run {
+			b.WriteRune(last)
+		}
+	}
+	for i, r := range word {
+		if i > 0 && r == last {
+			run++
+			continue
+		}
+		if i > 0 {
+			flush()
+		}
+		last, run = r, 1
+	}
+	flush()
+	_ = runs
+	return b.String(), true
+}
+
+// repeated returns the unit of a word that is one unit two to four times over: "stopstop".
+func repeated(word string) (string, bool) {
+	for times := 2; times <= 4; times++ {
+		if n := len(word) / times; n >= 4 && n*times == len(word) && strings.Repeat(word[:n], times) == word {
+			return word[:n], true
+		}
+	}
+	return word, false
+}
+
+// unleet replaces the digits and signs that stand for letters; false if there are none or nothing but digits.
+func unleet(word string) (string, bool) {
+	changed, letters := false, 0
+	out := strings.Map(func(r rune) rune {
+		if i := strings.IndexRune("0134578$@", r); i >= 0 {
+			changed = true
+			return rune("oieastbsa"[i])
+		}
+		letters++
+		return r
+	}, word)
+	return out, changed && letters > 0
+}
+
+func hasDigit(word string) bool { return strings.ContainsAny(word, "0123456789") }
+
+// neighbours are the keys around each key of a QWERTY keyboard, where fingers slip.
+var neighbours = map[byte]string{
+	'q': "wa", 'w': "qeas", 'e': "wrsd", 'r': "etdf", 't': "ryfg", 'y': "tugh", 'u': "yihj", 'i': "uojk", 'o': "ipkl",
+	'p': "ol", 'a': "qwsz", 's': "awedzx", 'd': "serfxc", 'f': "drtgcv", 'g': "ftyhvb", 'h': "gyujbn", 'j': "huiknm",
+	'k': "jiolm", 'l': "kop", 'z': "asx", 'x': "zsdc", 'c': "xdfv", 'v': "cfgb", 'b': "vghn", 'n': "bhjm", 'm': "njk",
+}
+
+// slips calls yield with every word that one slip makes of a plain Latin word: two letters swapped, one doubled, one
+// left out (long words only), one replaced by its neighbour key (if keys is set).
+func slips(word string, keys bool, yield func(string)) {
+	for i := 0; i < len(word); i++ {
+		if word[i] < 'a' || word[i] > 'z' {
+			return
+		}
+	}
+	for i := range len(word) {
+		yield(word[:i+1] + word[i:])
+		if i+1 < len(word) && word[i] != word[i+1] {
+			yield(word[:i] + word[i+1:i+2] + word[i:i+1] + word[i+2:])
+		}
+		if i > 0 && len(word) >= 6 {
+			yield(word[:i] + word[i+1:])
+		}
+		if keys {
+			for _, k := range neighbours[word[i]] {
+				yield(word[:i] + string(k) + word[i+1:])
+			}
+		}
+	}
+}
+
+// distance is the number of letters to insert, delete, replace or swap with their neighbour to make b of a (optimal
+// string alignment); any number above most is returned as most+1.
+func distance(a, b string, most int) int {
+	x, y := []rune(a), []rune(b)
+	if d := len(x) - len(y); d > most || -d > most {
+		return most + 1
+	}
+	before, prev, cur := make([]int, len(y)+1), make([]int, len(y)+1), make([]int, len(y)+1)
+	for j := range prev {
+		prev[j] = j
+	}
+	for i := 1; i <= len(x); i++ {
+		cur[0] = i
+		for j := 1; j <= len(y); j++ {
+			cost := 1
+			if x[i-1] == y[j-1] {
+				cost = 0
+			}
+			cur[j] = min(prev[j]+1, cur[j-1]+1, prev[j-1]+cost)
+			if i > 1 && j > 1 && x[i-1] == y[j-2] && x[i-2] == y[j-1] {
+				cur[j] = min(cur[j], before[j-2]+1)
+			}
+		}
+		before, prev, cur = prev, cur, before
+	}
+	return min(prev[len(y)], most+1)
+}
+
+// mistyped finds the opt-out keyword that a lone word of a message was meant to be. Words of four letters and more
+// count, the first letter may be wrong only by its neighbour key, and no ordinary word that we know is ever corrected.
+func (s *Set) mistyped(word string) (string, bool) {
+	n := utf8.RuneCountInString(word)
+	if n < 3 || n > 16 || s.ordinary[word] {
+		return "", false
+	}
+	if _, known := s.lexicon[word]; known {
+		return "", false
+	}
+	if w, ok := s.slipped[word]; ok {
+		return w, true
+	}
+	if n < 6 {
+		return "", false
+	}
+	for _, k := range s.correctable {
+		most := 1
+		if utf8.RuneCountInString(k) >= 10 {
+			most = 3
+		}
+		if k[0] == word[0] && distance(word, k, most) <= most {
+			return k, true
+		}
+	}
+	return "", false
+}
