@@ -5,4 +5,14 @@
 // tlog-proof and tlog-cosignature. It is pure: it keeps no state, reads no clock, and touches the file system or the
 // network only through a Source that the caller hands over. What a caller must bring, and must not take from whoever is
 // to be checked, is a Policy: the log's origin and public keys.
+//
+//	policy, err := verify.NewPolicy("consentline.example/log", verifierKey)
+//	…
+//	report, err := verify.Audit{Source: verify.Files{FS: os.DirFS(copy)}, Policy: policy}.Run(ctx) // a whole log
+//	receipt, err := verify.ParseReceipt(file)
+//	…
+//	err = verify.VerifyReceipt(receipt, policy) // one answer, from its file alone
+//
+// What a verifier who keeps nothing cannot see is that the log shows others another history. An Audit with the Trusted tree
+// of an earlier one sees that for itself; Policy.WithWitnesses asks witnesses who have.
 package verify
