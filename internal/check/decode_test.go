@@ -41,7 +41,8 @@ func (t *wireTime) UnmarshalJSON(data []byte) error {
 }
 
 var (
-	halfPair  = regexp.MustCompile(`(?i)\\u[d][89a-f]`)
+	wholePair = regexp.MustCompile(`(?i)\\ud[89ab]..\\ud[c-f]..`)
+	halfPair  = regexp.MustCompile(`(?i)\\ud[89a-f]`)
 	fieldName = regexp.MustCompile(`^(number|brand|purpose|channel|at|known_at|min_revision|receipt)$`)
 )
 
@@ -119,7 +120,7 @@ func agree(data []byte) string {
 	}
 	want, wantErr := oracle(data)
 	switch {
-	case err != nil && halfPair.Match(data):
+	case err != nil && halfPair.Match(wholePair.ReplaceAll(data, nil)):
 		return "" // encoding/json replaces half a surrogate pair
 	case (err == nil) != (wantErr == nil):
 		return fmt.Sprintf("got error %v, want %v", err, wantErr)
@@ -144,10 +145,10 @@ func TestDecodeQuestion(t *testing.T) {
 		!r.At.Equal(start) || !r.KnownAt.IsZero() || r.MinRevision != 17 || !r.Receipt {
 		t.Errorf("got %+v", r)
 	}
-	if err := DecodeQuestion([]byte(` { "channel" : "voice_auto" , "purpose":"\u006fffers\n","number":"\u002b1\/2","brand":null } `), &r); err != nil {
+	if err := DecodeQuestion([]byte(` { "channel" : "voice_auto" , "purpose":"\u006fffers\n\uD83d\ude00!","number":"\u002b1\/2","brand":null } `), &r); err != nil {
 		t.Fatal(err)
 	}
-	if string(r.Number) != "+1/2" || string(r.Brand) != DefaultBrand || string(r.Purpose) != "offers\n" || r.Channel != consent.VoiceAuto ||
+	if string(r.Number) != "+1/2" || string(r.Brand) != DefaultBrand || string(r.Purpose) != "offers\n😀!" || r.Channel != consent.VoiceAuto ||
 		!r.At.IsZero() || r.MinRevision != 0 || r.Receipt {
 		t.Errorf("got %+v: something of the last question was kept", r)
 	}
@@ -197,6 +198,7 @@ func TestDecodeQuestionNamesTheFlaw(t *testing.T) {
 		{`{"min_revision":01}`, "min_revision", "want a whole number, zero or more"},
 		{`{"min_revision":1.0}`, "min_revision", "want a whole number, zero or more"},
 		{`{"min_revision":1e3}`, "min_revision", "want a whole number, zero or more"},
+		{`{"min_revision":1E3}`, "min_revision", "want a whole number, zero or more"},
 		{`{"min_revision":"1"}`, "min_revision", "want a whole number, zero or more"},
 		{`{"min_revision":18446744073709551616}`, "min_revision", "it is too large"},
 		{`{"receipt":1}`, "receipt", "want true or false"},

@@ -130,6 +130,9 @@ func TestUseWithinIsTheShortestOfAllLimits(t *testing.T) {
 		"rules change": {Config{UseWithin: 9 * second, Rules: rulesFunc(func(Case) Judgement {
 			return Judgement{ChangesAt: start.Add(5 * second)}
 		})}, granted, nil, time.Time{}, 5 * second},
+		"changed long ago": {Config{Rules: rulesFunc(func(Case) Judgement {
+			return Judgement{ChangesAt: time.Date(1400, 1, 1, 0, 0, 0, 0, time.UTC)}
+		})}, granted, nil, start.Add(time.Second), 0},
 		"just before":    {Config{}, granted, nil, start.Add(-second / 4), second * 3 / 4},
 		"just after":     {Config{}, granted, nil, start.Add(second / 4), second * 3 / 4},
 		"another moment": {Config{}, granted, nil, start.Add(time.Minute), 0},
@@ -231,6 +234,76 @@ func TestRulesDenyDeferAndOblige(t *testing.T) {
 		}
 		if !judged.At.Equal(start) || judged.Class != consent.Marketing || judged.Status != consent.StatusGranted || !judged.Recorded || judged.Number != sample(1) {
 			t.Errorf("%s: judged %+v", name, judged)
+		}
+	}
+}
+
+func TestDeferOutlastsAConsentThatRanOutUnderAnExemption(t *testing.T) {
+	next := start.Add(time.Hour)
+	rules := rulesFunc(func(Case) Judgement {
+		j := Judgement{Exempt: 5, NextAllowedAt: next}
+		j.Fail(Failure{OutsideWindow, 3, true})
+		return j
+	})
+	x := indexWith(t, Config{Rules: rules}, recordOf(State{Status: consent.StatusGranted, ValidUntil: SecondsOf(start)}))
+	if v := x.Check(theQuestion()); v.Outcome != Defer || !v.NextAllowedAt.Equal(next) {
+		t.Errorf("%v until %v, %v", v.Outcome, v.NextAllowedAt, codesOf(&v))
+	}
+}
+
+func TestTimeAloneDoesNotLiftTwoGates(t *testing.T) {
+	b := recordOf(State{Status: consent.StatusGranted, GrantedAt: SecondsOf(start.Add(time.Hour))})
+	if v := indexWith(t, Config{}, b).Check(theQuestion()); v.Code() != NotYetGranted || v.ChangesAt.IsZero() {
+		t.Errorf("%v, changes at %v", codesOf(&v), v.ChangesAt)
+	}
+	b.Lists = []ListChange{{Define: &List{ID: "own"}, Add: []phone.Number{sample(1)}}}
+	if v := indexWith(t, Config{}, b).Check(theQuestion()); v.Code() != Suppressed || !v.ChangesAt.IsZero() {
+		t.Errorf("%v, changes at %v", codesOf(&v), v.ChangesAt)
+	}
+}
+
+func TestQuestionsThatNameNothingAreDenied(t *testing.T) {
+	x := grantedIndex(t, Config{})
+	for _, n := range []phone.Number{0, 7 << 50} {
+		q := theQuestion()
+		q.Number = n
+		if v := x.Check(q); v.Outcome != Deny || !slices.Equal(codesOf(&v), []Code{InvalidNumber}) || !v.CheckedAt.Equal(start) {
+			t.Errorf("number %d: %v %v", n, v.Outcome, codesOf(&v))
+		}
+	}
+	for c := range 256 {
+		q := theQuestion()
+		q.Channel = consent.Channel(c)
+		v := x.Check(q)
+		known := slices.Contains(consent.Channels, q.Channel)
+		if slices.Contains(codesOf(&v), UnknownChannel) == known || (v.Outcome == Allow) != (q.Channel == consent.SMS) {
+			t.Errorf("channel %d: %v %v", c, v.Outcome, codesOf(&v))
+		}
+	}
+}
+
+// TestWildcardsOnlyRestrict puts into a wildcard scope, past Apply, every status, and asks about a scope it covers.
+func TestWildcardsOnlyRestrict(t *testing.T) {
+	for status, want := range []Code{NoRecord, NoRecord, NoRecord, Refused, Withdrawn, Revoked, Expired} {
+		for _, flags := range []Flags{0, FlagSuppressed} {
+			x := indexWith(t, Config{}, Batch{})
+			id, err := x.scopes.Intern(consent.Everything)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := State{Status: consent.Status(status), Flags: flags, Seq: 3}
+			for _, id := range []ScopeID{id, markerScope} {
+				if err := x.table.Put(sample(1), id, s); err != nil {
+					t.Fatal(err)
+				}
+			}
+			v := x.Check(theQuestion())
+			if suppressed := v.Code() == Suppressed; v.Outcome != Deny || suppressed != (flags == FlagSuppressed) {
+				t.Errorf("%v with flags %b: %v %v", s.Status, flags, v.Outcome, codesOf(&v))
+			}
+			if last := codesOf(&v)[v.count-1]; flags == 0 && last != want {
+				t.Errorf("%v: %v, want %v", s.Status, last, want)
+			}
 		}
 	}
 }

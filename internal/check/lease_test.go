@@ -9,7 +9,7 @@ import (
 func TestLeaseEndsAtDeltaAfterSending(t *testing.T) {
 	now := Instant(0)
 	l := NewLease(func() Instant { return now })
-	if l.Fresh(math.MinInt64) || l.Fresh(0) || l.Remaining(l.Now()) != 0 {
+	if l.Fresh(math.MinInt64) || l.Fresh(-5) || l.Fresh(0) || l.Remaining(l.Now()) != 0 {
 		t.Error("a lease that was never extended is fresh")
 	}
 	l.Extend(1000, 500)
