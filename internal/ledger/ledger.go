@@ -158,12 +158,16 @@ func (l *Ledger) Append(ctx context.Context, items []Item) ([]Result, error) {
 			return nil, err
 		}
 	}
+	l.rememberOnce(ctx, r)
 	if err := l.enqueue(ctx, r); err != nil {
 		return nil, err
 	}
 	// From here on the items may be committed whatever the caller does, so the answer is waited for.
 	if err := <-r.done; err != nil {
 		return nil, err
+	}
+	if first := &r.results[0]; r.once && first.Outcome == Duplicate {
+		first.Err = &RepeatedError{first.Seq}
 	}
 	return r.results, nil
 }
@@ -195,6 +199,7 @@ type request struct {
 	items   []prepared
 	results []Result
 	done    chan error
+	once    bool // its only item is remembered by a key from the context
 }
 
 // prepared is an item with all that can be computed before its place is known.

@@ -17,30 +17,34 @@ const loadChunk = 5000
 
 // Add puts numbers on a list, and returns how many did not stand on it yet.
 func (s *Lists) Add(ctx context.Context, by, id string, numbers []phone.Number) (List, int, error) {
-	return s.edit(ctx, by, id, numbers, nil)
+	c, err := s.Edit(ctx, by, id, numbers, nil)
+	return c.List, c.Added, err
 }
 
 // Delete takes numbers from a list, and returns how many stood on it.
 func (s *Lists) Delete(ctx context.Context, by, id string, numbers []phone.Number) (List, int, error) {
-	return s.edit(ctx, by, id, nil, numbers)
+	c, err := s.Edit(ctx, by, id, nil, numbers)
+	return c.List, c.Removed, err
 }
 
-func (s *Lists) edit(ctx context.Context, by, id string, add, remove []phone.Number) (List, int, error) {
+// Edit adds and removes numbers in one entry, and returns the change that it came to. Numbers that stand where they
+// should already make no entry. No number may be in both.
+func (s *Lists) Edit(ctx context.Context, by, id string, add, remove []phone.Number) (Change, error) {
 	s.changing.Lock()
 	defer s.changing.Unlock()
 	l, err := s.Get(id)
 	if err != nil {
-		return List{}, 0, err
+		return Change{}, err
 	}
 	cipher := s.vault.ListCipher(l.Number)
 	there, err := s.standing(ctx, cipher, l.Number, slices.Concat(add, remove))
 	if err != nil {
-		return List{}, 0, err
+		return Change{}, err
 	}
 	c := Change{List: l, Add: distinct(add, there, false), Delete: distinct(remove, there, true)}
 	c.Added, c.Removed = len(c.Add), len(c.Delete)
 	if c.Added+c.Removed == 0 {
-		return l, 0, nil
+		return c, nil
 	}
 	c.List.Members += c.Added - c.Removed
 	err = s.record(ctx, by, c, func(ctx context.Context, tx store.Tx) error {
@@ -52,7 +56,7 @@ func (s *Lists) edit(ctx context.Context, by, id string, add, remove []phone.Num
 		}
 		return nil
 	})
-	return c.List, c.Added + c.Removed, err
+	return c, err
 }
 
 // standing returns which of the numbers stand on the list.
