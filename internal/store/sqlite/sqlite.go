@@ -64,6 +64,9 @@ func openWriter(path string) (*conn, error) {
 	if err := errors.Join(configure(raw), assertDurable(c)); err != nil {
 		return nil, errors.Join(err, raw.Close())
 	}
+	if err := c.settle(path); err != nil {
+		return nil, errors.Join(fmt.Errorf("settle the log: %w", err), raw.Close())
+	}
 	return c, nil
 }
 
@@ -131,7 +134,11 @@ func (db *DB) Close() error {
 		return nil
 	}
 	db.closed = true
-	return errors.Join(db.readers.Close(), db.writer.raw.Close())
+	err := db.readers.Close()
+	if db.writer != nil { // it broke, and was not needed since
+		err = errors.Join(err, db.writer.raw.Close())
+	}
+	return err
 }
 
 // InTx runs fn alone, and commits with an fsync. After an input/output error the connection is opened anew, since

@@ -28,7 +28,7 @@ type DB struct {
 // Open opens or creates the database of a disk, with the product's settings and then those given.
 func Open(disk *Disk, settings ...string) (*DB, error) {
 	db := &DB{disk: disk, settings: append(sqlite.Settings(), settings...)}
-	w, err := db.connect()
+	w, err := db.connectWriter()
 	if err != nil {
 		return nil, fmt.Errorf("open: %w", err)
 	}
@@ -36,8 +36,27 @@ func Open(disk *Disk, settings ...string) (*DB, error) {
 	return db, nil
 }
 
+// connectWriter connects and settles the log, as the product does.
+func (db *DB) connectWriter() (*conn, error) {
+	c, err := db.connect()
+	if err != nil {
+		return nil, err
+	}
+	err = c.inTx(context.Background(), "BEGIN IMMEDIATE", func(store.Tx) error {
+		log := db.disk.log()
+		if log == nil {
+			return errors.New("there is no log")
+		}
+		return errors.Join(sqlite.Settle(log, int64(len(log.inode.live))), db.disk.syncNames())
+	})
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("settle the log: %w", err), c.close())
+	}
+	return c, nil
+}
+
 func (db *DB) connect() (*conn, error) {
-	raw, err := sqlite3.Open("file:ledger.db?vfs=" + db.disk.name)
+	raw, err := sqlite3.Open("file:" + databaseName + "?vfs=" + db.disk.name)
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +82,7 @@ func (db *DB) InTx(ctx context.Context, fn func(store.Tx) error) error {
 	if db.closed {
 		return errors.New("database is closed")
 	}
-	return db.with(&db.writer, func(c *conn) error { return c.inTx(ctx, "BEGIN IMMEDIATE", fn) })
+	return with(&db.writer, db.connectWriter, func(c *conn) error { return c.inTx(ctx, "BEGIN IMMEDIATE", fn) })
 }
 
 // Read runs fn on a snapshot.
@@ -73,13 +92,13 @@ func (db *DB) Read(ctx context.Context, fn func(store.Tx) error) error {
 	}
 	db.readMu.Lock()
 	defer db.readMu.Unlock()
-	return db.with(&db.reader, func(c *conn) error { return c.inTx(ctx, "BEGIN", fn) })
+	return with(&db.reader, db.connect, func(c *conn) error { return c.inTx(ctx, "BEGIN", fn) })
 }
 
 // with runs fn on a connection, which it makes if there is none and drops if it broke.
-func (db *DB) with(held **conn, fn func(*conn) error) error {
+func with(held **conn, connect func() (*conn, error), fn func(*conn) error) error {
 	if *held == nil {
-		c, err := db.connect()
+		c, err := connect()
 		if err != nil {
 			return fmt.Errorf("reopen: %w", err)
 		}
@@ -101,7 +120,7 @@ func broken(err error) bool {
 func (db *DB) Checkpoint() error {
 	db.mu.Lock()
 	defer db.mu.Unlock()
-	return db.with(&db.writer, func(c *conn) error { return c.raw.Exec("PRAGMA wal_checkpoint(TRUNCATE)") })
+	return with(&db.writer, db.connectWriter, func(c *conn) error { return c.raw.Exec("PRAGMA wal_checkpoint(TRUNCATE)") })
 }
 
 // Close waits for the transactions under way.

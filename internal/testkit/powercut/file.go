@@ -147,6 +147,34 @@ func (f *file) Sync(vfs.SyncFlag) error {
 	return nil
 }
 
+const databaseName = "ledger.db"
+
+// writeAhead is the log that SQLite keeps beside the database, as whoever is not SQLite opens it.
+type writeAhead struct{ *file }
+
+// Sync makes the log durable.
+func (w writeAhead) Sync() error { return w.file.Sync(vfs.SYNC_FULL) }
+
+func (d *Disk) log() *writeAhead {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if f, there := d.files[databaseName+"-wal"]; there {
+		return &writeAhead{&file{disk: d, inode: f}}
+	}
+	return nil
+}
+
+// syncNames makes the directory durable.
+func (d *Disk) syncNames() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err := d.change(); err != nil {
+		return sqlite3.IOERR_DIR_FSYNC
+	}
+	d.kept = maps.Clone(d.files)
+	return nil
+}
+
 // Size implements vfs.File.
 func (f *file) Size() (int64, error) {
 	f.disk.mu.Lock()

@@ -31,6 +31,7 @@ type workload struct {
 	index  audit.Records // what an observer of the commits holds
 
 	next  int
+	steps int
 	acked map[string]uint64
 	items map[string]ledger.Item
 }
