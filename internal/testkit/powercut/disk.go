@@ -42,9 +42,9 @@ type Disk struct {
 
 // Plan says what goes wrong, by the number of the call that changes the disk; zero values are never.
 type Plan struct {
-	CutAt  int  // the power is cut during this call
-	FailAt int  // this call fails with an input/output error
-	Lasts  bool // and so do all after it
+	CutAt  int // the power is cut during this call
+	FailAt int // this call fails with an input/output error
+	More   int // and so do this many after it
 }
 
 // inode is one file: what programs see, what is safe, and every version of each sector written since the last sync.
@@ -152,7 +152,7 @@ func (d *Disk) change() error {
 	case d.calls == d.plan.CutAt:
 		d.off = true
 		return ErrPowerCut
-	case d.plan.FailAt > 0 && (d.calls == d.plan.FailAt || d.plan.Lasts && d.calls > d.plan.FailAt):
+	case d.plan.FailAt > 0 && d.calls >= d.plan.FailAt && d.calls-d.plan.FailAt <= d.plan.More:
 		d.hurt++
 		return sqlite3.IOERR
 	}

@@ -1,6 +1,7 @@
 package powercut_test
 
 import (
+	"math"
 	"testing"
 
 	"github.com/consentline/consentline/internal/testkit/powercut"
@@ -11,12 +12,18 @@ import (
 func TestNoFaultMakesTheLedgerLie(t *testing.T) {
 	for _, c := range []struct {
 		name  string
-		lasts bool
-	}{{"one call fails", false}, {"all calls fail from one on", true}} {
+		more  int
+		stays bool
+	}{
+		{"one call fails", 0, false},
+		{"one call fails, and the ledger stays open", 0, true},
+		{"five calls fail, and the ledger stays open", 4, true},
+		{"all calls fail from one on", math.MaxInt, false},
+	} {
 		t.Run(c.name, func(t *testing.T) {
 			faults, refused := 0, 0
 			for n := 1; ; n++ {
-				errs, hurt := faultyRun(t, uint64(n), powercut.Plan{FailAt: n, Lasts: c.lasts})
+				errs, hurt := faultyRun(t, uint64(n), c.stays, powercut.Plan{FailAt: n, More: c.more})
 				if t.Failed() {
 					t.Fatalf("call %d fails", n)
 				}
@@ -35,9 +42,10 @@ func TestNoFaultMakesTheLedgerLie(t *testing.T) {
 }
 
 // faultyRun does a fixed number of steps on a new ledger, and tells how many were refused and how many calls failed.
-func faultyRun(t *testing.T, seed uint64, plan powercut.Plan) (refused, hurt int) {
+func faultyRun(t *testing.T, seed uint64, stays bool, plan powercut.Plan) (refused, hurt int) {
 	t.Helper()
 	w := newWorkload(t, 7) // the same steps each time, so that every call is failed
+	w.stays = stays
 	w.mustOpen()
 	defer func() { w.disk.Discard() }()
 	w.disk.Follow(plan)
@@ -68,7 +76,7 @@ func faultyRun(t *testing.T, seed uint64, plan powercut.Plan) (refused, hurt int
 	return refused, hurt
 }
 
-// stepOrReopen is a step, or a start where there is no ledger; every fourth step is a stop and a start.
+// stepOrReopen is a step, or a start where there is no ledger; every fourth step is a stop, unless the ledger stays open.
 func (w *workload) stepOrReopen() error {
 	if w.ledger == nil {
 		err := w.open()
@@ -77,7 +85,7 @@ func (w *workload) stepOrReopen() error {
 		}
 		return err
 	}
-	if w.steps++; w.steps%4 == 0 {
+	if w.steps++; w.steps%4 == 0 && !w.stays {
 		return w.close()
 	}
 	return w.step()

@@ -32,6 +32,7 @@ type workload struct {
 
 	next  int
 	steps int
+	stays bool // no step closes the ledger
 	acked map[string]uint64
 	items map[string]ledger.Item
 }
