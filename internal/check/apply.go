@@ -44,6 +44,7 @@ type ListChange struct {
 
 	Define  *List
 	Members iter.Seq[phone.Number] // with Define: all members, in the place of those it had
+	Staged  *Staged                // the same, gathered by Stage before the batch: for members that are very many
 	Add     []phone.Number
 	Delete  []phone.Number
 }
@@ -121,13 +122,7 @@ func (x *Index) applyList(c ListChange) error {
 	id := c.ID
 	if c.Define != nil {
 		id = c.Define.ID
-		var err error
-		if c.Members != nil {
-			err = x.lists.Replace(*c.Define, c.Members)
-		} else {
-			err = x.lists.Define(*c.Define)
-		}
-		if err != nil {
+		if err := x.defineList(*c.Define, c); err != nil {
 			return err
 		}
 	}
@@ -136,6 +131,22 @@ func (x *Index) applyList(c ListChange) error {
 	}
 	return x.lists.Delete(id, c.Delete...)
 }
+
+func (x *Index) defineList(list List, c ListChange) error {
+	switch {
+	case c.Staged != nil:
+		return x.lists.Replace(list, c.Staged)
+	case c.Members != nil:
+		staged := x.lists.Stage(c.Members)
+		defer staged.Discard() // frees nothing once the list has them
+		return x.lists.Replace(list, staged)
+	}
+	return x.lists.Define(list)
+}
+
+// Stage gathers the members of a list ahead of the batch that replaces them, so that no other batch has to wait while
+// there are millions of them. Staged members that no batch takes must be discarded.
+func (x *Index) Stage(members iter.Seq[phone.Number]) *Staged { return x.lists.Stage(members) }
 
 // removeList lets a list be removed twice, since a batch may be applied twice.
 func (x *Index) removeList(id string) error {

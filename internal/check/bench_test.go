@@ -124,7 +124,7 @@ func BenchmarkListsMember(b *testing.B) {
 	const members = 1_000_000
 	before := heap()
 	l := NewLists(42)
-	if err := l.Replace(List{ID: "registry"}, samples(0, members)); err != nil {
+	if err := l.Replace(List{ID: "registry"}, l.Stage(samples(0, members))); err != nil {
 		b.Fatal(err)
 	}
 	size := float64(heap()-before) / members

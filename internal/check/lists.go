@@ -2,7 +2,6 @@ package check
 
 import (
 	"fmt"
-	"iter"
 	"maps"
 	"sync"
 	"sync/atomic"
@@ -53,9 +52,9 @@ type Lists struct {
 	current atomic.Pointer[listing]
 	members slots
 
-	mu      sync.Mutex // held by those who change anything
-	created uint32     // generations so far; none is used twice
-	started bool       // the members' shards have memory
+	mu      sync.Mutex      // held by those who change anything
+	created uint32          // generations so far; none is used twice
+	live    map[uint32]bool // generations whose members are there, published or staged
 	seed    uint64
 }
 
@@ -64,6 +63,14 @@ type listing struct {
 	lists       map[string]*entry
 	generations []*List // by generation; nil where the list was replaced or removed
 	aging       []*List // those with a MaxAge
+}
+
+// at returns the list that a generation's members belong to; nil for those of none.
+func (v *listing) at(generation uint32) *List {
+	if int(generation) >= len(v.generations) {
+		return nil
+	}
+	return v.generations[generation]
 }
 
 type entry struct {
@@ -76,7 +83,7 @@ const listStride = keyWords
 
 // NewLists returns an empty set of lists, which takes no memory until the first is defined.
 func NewLists(seed uint64) *Lists {
-	l := &Lists{seed: seed}
+	l := &Lists{seed: seed, live: map[uint32]bool{}}
 	l.current.Store(&listing{lists: map[string]*entry{}})
 	return l
 }
@@ -105,28 +112,7 @@ func (l *Lists) Remove(id string) error {
 		return &UnknownListError{id}
 	}
 	l.publish(id, nil)
-	l.members.sweep(func(g uint32) bool { return g == old.generation })
-	return nil
-}
-
-// Replace defines a list and puts members in the place of those it had. Readers see all the old ones or all the new.
-func (l *Lists) Replace(list List, members iter.Seq[phone.Number]) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if list.ID == "" {
-		return fmt.Errorf("replace suppression list: it has no id")
-	}
-	old := l.current.Load().lists[list.ID]
-	next := l.generation()
-	for n := range members {
-		if n != 0 {
-			l.members.put(n, next, nil)
-		}
-	}
-	l.publish(list.ID, &entry{&list, next})
-	if old != nil {
-		l.members.sweep(func(g uint32) bool { return g == old.generation })
-	}
+	l.forget(old.generation)
 	return nil
 }
 
@@ -157,12 +143,18 @@ func (l *Lists) change(id string, numbers []phone.Number, apply func(phone.Numbe
 
 // generation returns a number for a new set of members. The caller holds mu.
 func (l *Lists) generation() uint32 {
-	if !l.started {
+	if l.created == 0 {
 		l.members.init(listStride, l.seed, 0)
-		l.started = true
 	}
 	l.created++
+	l.live[l.created] = true
 	return l.created
+}
+
+// forget deletes the members of a generation that is no longer published. The caller holds mu.
+func (l *Lists) forget(generation uint32) {
+	delete(l.live, generation)
+	l.members.sweep(func(g uint32) bool { return g == generation })
 }
 
 // publish makes e the entry of id, or forgets id if e is nil. The caller holds mu.
@@ -209,5 +201,5 @@ func (l *Lists) Bytes() int {
 func (l *Lists) begun() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.started
+	return l.created > 0
 }

@@ -57,11 +57,7 @@ func (l *Lists) scan(n phone.Number, brand []byte, found *suppressions) {
 		v := sh.begin()
 		a := sh.array.Load()
 		for i := a.seek(listStride, key, 0); i < len(a.words) && a.holds(i, key); i += listStride {
-			generation := atomic.LoadUint32(&a.words[i+2])
-			if int(generation) >= len(found.view.generations) {
-				continue
-			}
-			if list := found.view.generations[generation]; list != nil && list.applies(brand) {
+			if list := found.view.at(atomic.LoadUint32(&a.words[i+2])); list != nil && list.applies(brand) {
 				found.add(list)
 			}
 		}

@@ -43,7 +43,7 @@ func TestListsKnowTheirBrandAndExtensions(t *testing.T) {
 	l := NewLists(1)
 	extension := sample(1) | 12<<50
 	for _, list := range []List{{ID: "all"}, {ID: "any", Brand: "*"}, {ID: "acme", Brand: "acme"}} {
-		if err := l.Replace(list, slices.Values([]phone.Number{sample(1), 0})); err != nil {
+		if err := l.Replace(list, l.Stage(slices.Values([]phone.Number{sample(1), 0}))); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -98,7 +98,7 @@ func TestUnknownListsAreRefused(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if l.Define(List{}) == nil || l.Replace(List{}, samples(0, 1)) == nil {
+	if l.Define(List{}) == nil || l.Replace(List{}, l.Stage(samples(0, 1))) == nil {
 		t.Error("a list without an id was defined")
 	}
 	if _, ok := l.Get("x"); ok {
@@ -110,14 +110,14 @@ func TestReplacedAndRemovedMembersGiveTheirMemoryBack(t *testing.T) {
 	const members = 40_000
 	l := NewLists(1)
 	for range 3 {
-		if err := l.Replace(List{ID: "registry"}, samples(0, members)); err != nil {
+		if err := l.Replace(List{ID: "registry"}, l.Stage(samples(0, members))); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if l.Members() != members || l.Bytes() > 24*members {
 		t.Errorf("%d members in %d bytes", l.Members(), l.Bytes())
 	}
-	if err := l.Replace(List{ID: "registry"}, samples(0, 10)); err != nil {
+	if err := l.Replace(List{ID: "registry"}, l.Stage(samples(0, 10))); err != nil {
 		t.Fatal(err)
 	}
 	if l.Members() != 10 || l.Bytes() > 5*members {
@@ -135,7 +135,7 @@ func TestReplacedAndRemovedMembersGiveTheirMemoryBack(t *testing.T) {
 func TestReplacingIsAtomic(t *testing.T) {
 	l := NewLists(1)
 	even, odd := samples(0, 600), samples(400, 600) // 400…599 in both
-	if err := l.Replace(List{ID: "registry"}, even); err != nil {
+	if err := l.Replace(List{ID: "registry"}, l.Stage(even)); err != nil {
 		t.Fatal(err)
 	}
 	var stop atomic.Bool
@@ -156,11 +156,61 @@ func TestReplacingIsAtomic(t *testing.T) {
 	}
 	for range 100 {
 		for _, members := range []iter.Seq[phone.Number]{odd, even} {
-			if err := l.Replace(List{ID: "registry"}, members); err != nil {
+			if err := l.Replace(List{ID: "registry"}, l.Stage(members)); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
 	stop.Store(true)
 	readers.Wait()
+}
+
+func TestStagedMembersTakeNoPartUntilTheListIsReplaced(t *testing.T) {
+	x := indexWith(t, Config{}, Batch{})
+	apply := func(c ListChange) {
+		t.Helper()
+		if err := x.Apply(Batch{Seq: x.Revision() + 1, Lists: []ListChange{c}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wantOn := func(when string, want ...string) {
+		t.Helper()
+		if got := listsOn(x.lists, sample(1), "default"); !slices.Equal(got, want) {
+			t.Errorf("%s: on %v, want %v", when, got, want)
+		}
+	}
+	staged := x.Stage(samples(0, 10))
+	wantOn("staged for a first list")
+	apply(ListChange{Define: &List{ID: "own"}})
+	wantOn("defined without members")
+	for range 2 {
+		apply(ListChange{Define: &List{ID: "own"}, Staged: staged})
+		wantOn("replaced", "own")
+	}
+	staged.Discard()
+	wantOn("in use, and so not discarded", "own")
+
+	other := x.Stage(samples(0, 10))
+	if got := x.Stats().Members; got != 20 {
+		t.Errorf("%d members with ten staged, want 20", got)
+	}
+	other.Discard()
+	wantOn("others discarded", "own")
+	if got := x.Stats().Members; got != 10 {
+		t.Errorf("%d members after ten were discarded, want 10", got)
+	}
+	if NewLists(1).Replace(List{ID: "own"}, staged) == nil {
+		t.Error("members staged elsewhere were taken")
+	}
+	if x.lists.Replace(List{ID: "own"}, other) == nil {
+		t.Error("members that were discarded were taken")
+	}
+	if x.lists.Replace(List{ID: "second"}, staged) == nil {
+		t.Error("members of another list were taken")
+	}
+	apply(ListChange{Define: &List{ID: "own"}, Members: samples(1, 1)})
+	if x.lists.Replace(List{ID: "own"}, staged) == nil {
+		t.Error("members that were replaced were taken")
+	}
+	wantOn("after all that", "own")
 }
