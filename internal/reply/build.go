@@ -18,7 +18,7 @@ func (b *builder) finish() (*Set, error) {
 		set  *uint16
 	}{
 		{"lead", &s.lead}, {"joint", &s.joint}, {"tail", &s.tail}, {"after", &s.after}, {"laugh", &s.laugh},
-		{"noise", &s.noise}, {"courtesy", &s.courtesy},
+		{"noise", &s.noise}, {"courtesy", &s.courtesy}, {"neg", &s.negation},
 	} {
 		id, err := b.class("*" + role.name)
 		if err != nil {
@@ -26,11 +26,6 @@ func (b *builder) finish() (*Set, error) {
 		}
 		*role.set = id
 	}
-	number, err := b.class("num")
-	if err != nil {
-		return nil, err
-	}
-	s.number = []uint16{number}
 	for _, k := range b.commands {
 		if k.label == OptOut || k.label == Ambiguous {
 			p := &pattern{label: k.label, scope: k.scope, lang: k.lang, id: "command", bare: true}
@@ -61,7 +56,8 @@ func (b *builder) index(d draft) error {
 	if err != nil {
 		return err
 	}
-	d.pattern.steps = steps
+	d.pattern.src = d.text
+	d.pattern.steps, d.pattern.bit = steps, b.numbers[d.pattern.lang]
 	index := map[string]map[uint16][]*pattern{
 		"phrase": b.set.phrases, "override": b.set.overrides, "guard": b.set.guards, "temper": b.set.tempers,
 	}[d.kind]
@@ -83,9 +79,6 @@ func (b *builder) element(lang, text string) (uint16, error) {
 	if strings.Contains(text, "<") && !strings.Contains(text, "<*") {
 		key = lang + ":" + text
 	}
-	if id, ok := b.sets[key]; ok {
-		return id, nil
-	}
 	var members []string
 	for _, alt := range strings.Split(text, "|") {
 		more, err := b.members(lang, alt)
@@ -94,7 +87,7 @@ func (b *builder) element(lang, text string) (uint16, error) {
 		}
 		members = append(members, more...)
 	}
-	return b.enter(key, members)
+	return b.enter(key, members, b.numbers[lang])
 }
 
 // class numbers a class by its name: of all languages ("*name") or of none.
@@ -121,9 +114,6 @@ func (b *builder) members(lang, alt string) ([]string, error) {
 		}
 		return all, nil
 	}
-	if name == "num" {
-		return []string{"#"}, nil
-	}
 	words, ok := b.classes[lang+"."+name]
 	if !ok {
 		if words, ok = b.classes[undetermined+"."+name]; !ok {
@@ -133,31 +123,37 @@ func (b *builder) members(lang, alt string) ([]string, error) {
 	return words, nil
 }
 
-// enter adds words and stems to the lexicon under a new set number.
-func (b *builder) enter(key string, members []string) (uint16, error) {
-	id := uint16(len(b.sets) + 1)
-	b.sets[key] = id
+// enter adds words and stems to the lexicon under the element's number, for patterns of a language.
+func (b *builder) enter(key string, members []string, lang languages) (uint16, error) {
+	id, ok := b.sets[key]
+	if !ok {
+		id = uint16(len(b.sets) + 1)
+		b.sets[key] = id
+	}
 	for _, w := range members {
 		stem, isStem := strings.CutSuffix(fold(w), "*")
 		if stem = strings.ReplaceAll(stem, "'", ""); stem == "" {
 			return 0, fmt.Errorf("%q holds an empty word", key)
 		}
 		if !isStem {
-			b.add(b.set.lexicon, stem, id)
+			add(b.set.lexicon, stem, id, lang)
 			continue
 		}
 		if utf8.RuneCountInString(stem) < 3 {
 			return 0, fmt.Errorf("stem %q: want three letters or more before the star", w)
 		}
-		b.add(b.set.stems, stem, id)
+		add(b.set.stems, stem, id, lang)
 	}
 	return id, nil
 }
 
-func (b *builder) add(words map[string][]uint16, word string, id uint16) {
-	if !slices.Contains(words[word], id) {
-		words[word] = append(words[word], id)
+func add(words map[string]entry, word string, id uint16, lang languages) {
+	e := words[word]
+	if !slices.Contains(e.sets, id) {
+		e.sets = append(e.sets, id)
 	}
+	e.langs |= lang
+	words[word] = e
 }
 
 // slips works out which mistyped words are read as which. A word that exists, in any language of ours, is never one.
@@ -166,13 +162,13 @@ func (b *builder) slips() {
 	for word := range s.keywords {
 		for _, part := range strings.Fields(word) {
 			if _, ok := s.lexicon[part]; !ok {
-				s.lexicon[part] = nil
+				s.lexicon[part] = entry{}
 			}
 		}
 	}
 	free := func(w string) bool { _, known := s.lexicon[w]; return !known && !s.ordinary[w] }
 	for _, word := range sorted(s.lexicon) {
-		if len(word) < 6 || len(s.lexicon[word]) == 0 {
+		if len(word) < 6 || len(s.lexicon[word].sets) == 0 {
 			continue
 		}
 		slips(word, false, func(w string) {

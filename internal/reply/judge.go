@@ -141,6 +141,7 @@ type verdict struct {
 	out       *pattern
 	scopes    scopes
 	bareOnly  bool
+	final     bool // no condition tempers it
 	ambiguous *pattern
 	help      *pattern
 }
@@ -167,17 +168,21 @@ func (v *verdict) add(p *pattern) {
 }
 
 // sentences reads a message by its phrases. Overrides see every word; then guards take the words that mean something
-// else ("bus stop"); what is left is read; a temper turns a withdrawal with a condition into an ambiguous one.
+// else ("bus stop"); what is left is read; a temper turns a withdrawal with a condition into an ambiguous one, but for
+// an override.
 func (s *Set) sentences(m *message) (Result, bool) {
 	var v verdict
-	s.each(s.overrides, m, false, func(p *pattern, _, _ int) { v.add(p) })
+	s.each(s.overrides, m, false, func(p *pattern, _, _ int) {
+		v.add(p)
+		v.final = true
+	})
 	s.mask(m)
 	s.each(s.phrases, m, false, func(p *pattern, _, _ int) { v.add(p) })
 	if v.out != nil {
 		var temper *pattern
 		s.each(s.tempers, m, false, func(p *pattern, _, _ int) { temper = p })
 		switch {
-		case temper != nil:
+		case temper != nil && !v.final:
 			return found(temper, Ambiguous, NoScope), true
 		case m.laughs && v.bareOnly:
 			return Result{Label: Ambiguous, Rule: v.out.lang + "/banter", Language: tag(v.out.lang)}, true
@@ -193,7 +198,7 @@ func (s *Set) sentences(m *message) (Result, bool) {
 	return Result{}, false
 }
 
-// mask hides the words that a guard takes, unless a withdrawal spans more words on both sides of it or on one: "wrong
+// mask hides the words that a guard takes, unless a withdrawal starts before it, or where it does and is longer: "wrong
 // number on the invoice" is hidden, "you have the wrong number" is not.
 func (s *Set) mask(m *message) {
 	type span struct{ from, to int }
@@ -205,7 +210,7 @@ func (s *Set) mask(m *message) {
 	})
 	s.each(s.guards, m, true, func(_ *pattern, from, to int) {
 		for _, o := range outs {
-			if o.from <= from && to <= o.to && o.to-o.from > to-from {
+			if o.from < from && from < o.to || o.from == from && o.to > to {
 				return
 			}
 		}
@@ -219,11 +224,14 @@ func found(p *pattern, label Label, scope Scope) Result {
 	return Result{Label: label, Scope: scope, Language: tag(p.lang), Rule: p.lang + "/" + p.id}
 }
 
-// each calls do with every pattern of the index that matches, and the tokens that it covers.
+// each calls do with every pattern of the index, in a language spoken, that matches, and the tokens that it covers.
 func (s *Set) each(index map[uint16][]*pattern, m *message, guard bool, do func(p *pattern, from, to int)) {
 	for i := range m.tokens {
 		for _, set := range m.tokens[i].sets {
 			for _, p := range index[set] {
+				if p.bit&m.langs == 0 {
+					continue
+				}
 				if end, ok := p.find(m, i, guard); ok {
 					do(p, i, end)
 				}

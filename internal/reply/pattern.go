@@ -32,9 +32,11 @@ type pattern struct {
 	label Label
 	scope Scope
 	lang  string
+	bit   languages
 	id    string
 	bare  bool // a keyword that stands alone in its clause, and may be banter
 	steps []step
+	src   string
 }
 
 // maxGap bounds a gap, and with it the work that one pattern can cause.
@@ -158,6 +160,9 @@ func runGap(n int, rest []step, m *message, i, first int, guard bool) (int, bool
 			return end, true
 		}
 		if i >= len(m.tokens) || i > first && m.tokens[i].brk >= breakFor(guard) {
+			return 0, false
+		}
+		if i < len(m.tokens) && m.tokens[i].negates {
 			return 0, false
 		}
 		i++

@@ -12,8 +12,9 @@ type builder struct {
 	set      *Set
 	lang     string
 	added    bool
-	classes  map[string][]string // "lang.name" and its words
-	sets     map[string]uint16   // a pattern element and its number
+	classes  map[string][]string  // "lang.name" and its words
+	sets     map[string]uint16    // a pattern element and its number
+	numbers  map[string]languages // a language and its bit
 	patterns []draft
 	commands []keyword
 }
@@ -29,14 +30,14 @@ type draft struct {
 func newBuilder() *builder {
 	return &builder{
 		set: &Set{
-			lexicon: map[string][]uint16{}, stems: map[string][]uint16{}, keywords: map[string][]keyword{},
+			lexicon: map[string]entry{}, stems: map[string]entry{}, keywords: map[string][]keyword{},
 			overrides: map[uint16][]*pattern{}, guards: map[uint16][]*pattern{},
 			phrases: map[uint16][]*pattern{}, tempers: map[uint16][]*pattern{},
 			typos: map[string]string{}, slipped: map[string]string{}, nearGrant: map[string]string{},
 			ordinary: map[string]bool{}, reactions: map[string]bool{}, instructs: map[string]bool{},
 			elided: map[string]bool{},
 		},
-		classes: map[string][]string{}, sets: map[string]uint16{},
+		classes: map[string][]string{}, sets: map[string]uint16{}, numbers: map[string]languages{undetermined: 1},
 	}
 }
 
@@ -80,8 +81,7 @@ func (b *builder) row(cols []string, at ParseError) error {
 	}
 	switch cols[0] {
 	case "language":
-		b.lang = cols[1]
-		return nil
+		return b.language(cols[1])
 	case "keyword", "command":
 		return b.keywordRow(cols)
 	case "class":
@@ -105,6 +105,20 @@ func (b *builder) row(cols []string, at ParseError) error {
 		return b.containsRow(cols)
 	}
 	b.listRow(cols[0], split(cols[1]))
+	return nil
+}
+
+// maxLanguages is how many languages a set can tell apart.
+const maxLanguages = 64
+
+func (b *builder) language(tag string) error {
+	if b.numbers[tag] == 0 {
+		if len(b.numbers) == maxLanguages {
+			return fmt.Errorf("language %q: more than %d languages", tag, maxLanguages)
+		}
+		b.numbers[tag] = 1 << len(b.numbers)
+	}
+	b.lang = tag
 	return nil
 }
 
@@ -212,7 +226,7 @@ func (b *builder) containsRow(cols []string) error {
 	if label == OptIn || label == affirm {
 		return errors.New("a contained word may not grant: grants are exact keywords")
 	}
-	for _, w := range split(cols[4]) {
+	for _, w := range expand(split(cols[4])) {
 		w = squash(fold(w))
 		if len(w) < 4 {
 			return fmt.Errorf("contained word %q is too short", w)
@@ -220,6 +234,22 @@ func (b *builder) containsRow(cols []string) error {
 		b.set.contained = append(b.set.contained, contained{word: w, label: label, scope: scope, lang: b.lang, id: cols[3]})
 	}
 	return nil
+}
+
+// expand writes out words with groups: {a|b}c is ac and bc.
+func expand(words []string) []string {
+	var out []string
+	for _, w := range words {
+		open, close := strings.IndexByte(w, '{'), strings.IndexByte(w, '}')
+		if open < 0 || close < open {
+			out = append(out, w)
+			continue
+		}
+		for _, alt := range strings.Split(w[open+1:close], "|") {
+			out = append(out, expand([]string{w[:open] + alt + w[close+1:]})...)
+		}
+	}
+	return out
 }
 
 // meaning reads a row's label and scope; a scope belongs to a withdrawal and to nothing else.

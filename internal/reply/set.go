@@ -28,8 +28,8 @@ var builtIn embed.FS
 type Set struct {
 	version string
 
-	lexicon  map[string][]uint16 // a word and the sets that it is in
-	stems    map[string][]uint16 // a word's beginning and the sets that it is in
+	lexicon  map[string]entry // by word
+	stems    map[string]entry // by a word's beginning
 	stemMin  int
 	stemMax  int
 	keywords map[string][]keyword
@@ -51,9 +51,17 @@ type Set struct {
 	wrote      []string
 	signatures []string
 
-	lead, joint, tail, after, laugh, noise, courtesy uint16
-	number                                           []uint16
+	lead, joint, tail, after, laugh, noise, courtesy, negation uint16
 }
+
+// entry is what the patterns know of a word: the sets that it is in, and the languages of those patterns.
+type entry struct {
+	sets  []uint16
+	langs languages
+}
+
+// languages is a set of languages, numbered in the order in which the data names them.
+type languages uint64
 
 // keyword is a message that has a meaning as a whole.
 type keyword struct {

@@ -1,6 +1,7 @@
 package reply
 
 import (
+	"math/bits"
 	"slices"
 	"strings"
 	"unicode"
@@ -17,11 +18,13 @@ const (
 
 // token is one word, number or telling emoji of a message.
 type token struct {
-	word   string   // what it was read as, after typos
-	typed  string   // as it came, folded
-	brk    uint8    // the break before it
-	sets   []uint16 // the word sets that it belongs to
-	masked bool     // a guard took it: it means something else
+	word    string   // what it was read as, after typos
+	typed   string   // as it came, folded
+	brk     uint8    // the break before it
+	sets    []uint16 // the word sets that it belongs to
+	langs   languages
+	negates bool // no gap of a pattern skips it
+	masked  bool // a guard took it: it means something else
 }
 
 // message is a text cut into tokens, with what patterns ask about places in it.
@@ -32,7 +35,8 @@ type message struct {
 	closes   []bool // the message ends before here, but for words that trail
 	opens    []bool // the message starts here, but for words that lead in
 	laughs   bool
-	squashed string // the letters alone, for scripts without spaces; empty if all is ASCII
+	langs    languages // those that the words may be in
+	squashed string    // the letters alone, for scripts without spaces; empty if all is ASCII
 }
 
 // tokenise cuts a folded text into tokens and reads each against the set's words.
@@ -45,6 +49,7 @@ func (s *Set) tokenise(text string) *message {
 		s.read(&m.tokens[i])
 	}
 	s.places(m)
+	m.langs = spoken(m.tokens)
 	if !isASCII(text) {
 		m.squashed = squash(text)
 	}
@@ -119,6 +124,10 @@ func (sc *scanner) mark(r rune, i, n int) {
 		}
 	case '&':
 		sc.add("&")
+	case '#':
+		if !sc.letterAt(i + n) {
+			sc.add("#")
+		}
 	default:
 		if r >= 0x2190 {
 			w := sc.text[i : i+n]
@@ -214,12 +223,35 @@ func (s *Set) places(m *message) {
 		m.closes[i] = trails && m.closes[i+1]
 		m.ends[i] = t.brk > noBreak || t.in(s.after) || trails && m.ends[i+1]
 		m.laughs = m.laughs || t.in(s.laugh)
+		t.negates = t.in(s.negation)
 	}
 	for i := range n {
 		t := &m.tokens[i]
 		m.opens[i] = i == 0 || m.tokens[i-1].in(s.lead) && m.opens[i-1]
 		m.starts[i] = t.brk > noBreak || m.tokens[i-1].in(s.lead) && m.starts[i-1] || m.tokens[i-1].in(s.joint)
 	}
+}
+
+// spoken tells the languages that a message may be in: those that know at least two thirds as many of its words as the
+// one that knows most. Short words mean different things in different languages, and rules of a language that is not
+// spoken would misread them.
+func spoken(tokens []token) languages {
+	var known [maxLanguages]int
+	most := 0
+	for i := range tokens {
+		for rest := tokens[i].langs &^ 1; rest != 0; rest &= rest - 1 {
+			n := bits.TrailingZeros64(uint64(rest))
+			known[n]++
+			most = max(most, known[n])
+		}
+	}
+	langs := languages(1)
+	for n, k := range known {
+		if k > 0 && 3*k >= 2*most {
+			langs |= 1 << n
+		}
+	}
+	return langs
 }
 
 func (t *token) in(set uint16) bool {

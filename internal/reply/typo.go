@@ -5,6 +5,9 @@ import (
 	"unicode/utf8"
 )
 
+// anyNumber is the word by which patterns name any token with a digit in it.
+const anyNumber = "#"
+
 // read finds the word sets of a token. A word that is not known is tried again as people disguise or mistype words:
 // look-alike letters, stretched letters, digits for letters, one slip of the finger.
 func (s *Set) read(t *token) {
@@ -32,25 +35,27 @@ func (s *Set) read(t *token) {
 		return
 	}
 	if hasDigit(t.typed) {
-		t.sets = s.number
+		t.sets = s.lexicon[anyNumber].sets
 	}
 }
 
-// look sets the token's word and sets if the word is known, as it stands or by its beginning.
+// look sets what is known of the token's word, as it stands or by its beginning; false if nothing is.
 func (s *Set) look(t *token, word string) bool {
-	sets, known := s.lexicon[word]
-	var byStem []uint16
+	whole, known := s.lexicon[word]
+	var sets []uint16
+	var langs languages
 	for n := s.stemMin; n <= min(len(word), s.stemMax); n++ {
-		if more, ok := s.stems[word[:n]]; ok {
-			byStem = append(byStem, more...)
+		if e, ok := s.stems[word[:n]]; ok {
+			sets = append(sets, e.sets...)
+			langs |= e.langs
 		}
 	}
-	if !known && byStem == nil {
+	if !known && sets == nil {
 		return false
 	}
-	t.word = word
-	if t.sets = sets; byStem != nil {
-		t.sets = append(byStem, sets...)
+	t.word, t.langs = word, langs|whole.langs
+	if t.sets = whole.sets; sets != nil {
+		t.sets = append(sets, whole.sets...)
 	}
 	return true
 }
