@@ -115,7 +115,7 @@ func (s score) String() string {
 
 // TestLabelledSets holds the reading of every set to the scores that the package promises.
 func TestLabelledSets(t *testing.T) {
-	for _, name := range []string{"sample.tsv", "sitting1.tsv"} {
+	for _, name := range []string{"sample.tsv", "sitting1.tsv", "sitting2.tsv"} {
 		t.Run(name, func(t *testing.T) {
 			var sc score
 			for _, l := range readLabelled(t, name) {
