@@ -33,7 +33,8 @@ func (r *Rules) list(j *jurisdiction, ch consent.Channel, cl consent.Class, c Co
 				continue
 			}
 			list = r.enter(list, rule, nil)
-			if rule.speaksAlways() {
+			// An overlay binds beside the law and cannot speak in its place.
+			if rule.speaksAlways() && p.Overlay == nil {
 				covered[rule.Kind] = append(covered[rule.Kind], r.lawful[r.byID[rule.ID]]...)
 			}
 		}
