@@ -35,6 +35,13 @@ type DecodeError struct {
 	Reason string
 }
 
+// Reasons by which a caller tells flaws apart; all others say that a value is not valid.
+const (
+	FlawUnknown = "there is no such field"
+	FlawTwice   = "it is there twice"
+	FlawMissing = "it is required"
+)
+
 func (e *DecodeError) Error() string {
 	if e.Field == "" {
 		return fmt.Sprintf("question, at byte %d: %s", e.Offset, e.Reason)
@@ -135,7 +142,7 @@ func (d *decoder) required(set field) *DecodeError {
 	}{{fieldNumber, "number"}, {fieldPurpose, "purpose"}, {fieldChannel, "channel"}} {
 		if set&f.bit == 0 {
 			d.field = f.name
-			return d.flaw("it is required")
+			return d.flaw(FlawMissing)
 		}
 	}
 	return nil
@@ -153,10 +160,10 @@ func (d *decoder) member(r *Request, seen field) (f field, null bool, err *Decod
 	switch {
 	case f == 0:
 		d.at, d.field = start, printable(name)
-		return 0, false, d.flaw("there is no such field")
+		return 0, false, d.flaw(FlawUnknown)
 	case seen&f != 0:
 		d.at = start
-		return 0, false, d.flaw("it is there twice")
+		return 0, false, d.flaw(FlawTwice)
 	}
 	d.space()
 	if !d.take(':') {

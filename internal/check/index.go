@@ -86,19 +86,22 @@ func (x *Index) Check(q Question) (v Verdict) {
 	}
 	var facts facts
 	x.read(&q, &v, &facts)
+	x.conclude(&q, &v, &facts)
+	return v
+}
 
-	// Everything that the answer rests on has been read. Only now may the clock say whether it was fresh: a node that
-	// was paused anywhere above finds its lease run out.
+// conclude passes what was read through the gates. Everything that the answer rests on has been read. Only now may the
+// clock say whether it was fresh: a node that was paused anywhere above finds its lease run out.
+func (x *Index) conclude(q *Question, v *Verdict, f *facts) {
 	remaining := x.lease.Remaining(x.lease.Now())
 	if remaining <= 0 {
 		v.fail(Reason{Code: Stale})
 	}
-	v.words(&q, &facts.found)
-	v.suppressed(&q, &facts)
-	v.consented(&facts)
-	v.judged(&facts)
-	v.decide(&facts, min(remaining, x.useWithin))
-	return v
+	v.words(q, &f.found)
+	v.suppressed(q, f)
+	v.consented(f)
+	v.judged(f)
+	v.decide(f, min(remaining, x.useWithin))
 }
 
 // facts are what a question found in the index, and what the rules made of it.
@@ -114,7 +117,13 @@ type facts struct {
 func (x *Index) read(q *Question, v *Verdict, f *facts) {
 	f.found = x.scopes.Lookup(q.Brand, q.Purpose, q.Channel)
 	x.lists.find(q.Number, q.Brand, &f.lists)
-	v.Record, v.Recorded = x.record(q.Number, &f.found)
+	state, recorded := x.record(q.Number, &f.found)
+	x.weigh(q, v, f, state, recorded)
+}
+
+// weigh notes what a record comes to at the moment asked about, and what the rules make of it.
+func (x *Index) weigh(q *Question, v *Verdict, f *facts, s State, recorded bool) {
+	v.Record, v.Recorded = s, recorded
 	v.Status = v.Record.At(q.At)
 	f.code = codeOf(&v.Record, v.Recorded, q.At)
 	if x.rules != nil {
