@@ -78,9 +78,7 @@ func (b *batch) decide(ctx context.Context, p *prepared, out *Result) error {
 		key, subject = who.Key, who.id
 		act := p.Act
 		act.Seq, act.RecordedAt = seq, b.at
-		if !act.Dated {
-			act.EffectiveAt = b.at
-		}
+		act.EffectiveAt = happened(act.EffectiveAt, act.Dated, b.at)
 		if err := b.apply(ctx, who, act, out); err != nil {
 			return err
 		}

@@ -13,12 +13,12 @@ func ParseDisclosure(s string) (consent.DisclosureRef, error) {
 	if s == "" {
 		return consent.DisclosureRef{}, nil
 	}
-	id, version, ok := strings.Cut(s, "@")
-	n, err := strconv.Atoi(version)
-	if !ok || id == "" || err != nil || n < 1 {
+	at := strings.LastIndexByte(s, '@')
+	n, err := strconv.Atoi(s[at+1:])
+	if at < 1 || err != nil || n < 1 {
 		return consent.DisclosureRef{}, fmt.Errorf("disclosure %q: want id@version, such as newsletter-sms@2", s)
 	}
-	return consent.DisclosureRef{ID: id, Version: n}, nil
+	return consent.DisclosureRef{ID: s[:at], Version: n}, nil
 }
 
 // FormatDisclosure writes a reference to a wording as id@version; no reference is the empty text.

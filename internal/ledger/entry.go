@@ -151,15 +151,20 @@ func (b *Body) act(seq uint64, recordedAt time.Time) consent.Act {
 		panic(fmt.Sprintf("entry %d holds channel %q", seq, b.Channel)) // Append wrote it from a Channel
 	}
 	ref, _ := ParseDisclosure(b.Disclosure)
-	effective := b.EffectiveAt.orZero()
-	if effective.IsZero() {
-		effective = recordedAt
-	}
 	return consent.Act{
 		Kind: b.Act, Scope: consent.Scope{Brand: b.Brand, Purpose: b.Purpose, Channel: channel},
-		EffectiveAt: effective, RecordedAt: recordedAt, Dated: b.EffectiveAt != nil,
+		EffectiveAt: happened(b.EffectiveAt.orZero(), b.EffectiveAt != nil, recordedAt), RecordedAt: recordedAt, Dated: b.EffectiveAt != nil,
 		Level: b.Level, Confirmed: b.Confirmed, Source: b.Source, Via: b.Via, Method: b.Method,
 		ValidUntil: b.ValidUntil.orZero(), ReviewAt: b.ReviewAt.orZero(),
 		Disclosure: ref, Evidence: b.Evidence, Seq: seq,
 	}
+}
+
+// happened returns when an act took effect: as it was told, but never later than it was recorded. A clock that is ahead
+// of ours would otherwise date a yes after a no that is said before that moment comes.
+func happened(told time.Time, dated bool, recordedAt time.Time) time.Time {
+	if !dated || told.After(recordedAt) {
+		return recordedAt
+	}
+	return told
 }

@@ -42,20 +42,42 @@ func (l *Ledger) commitGroup(group []*request) {
 		return b.run(context.Background(), group)
 	})
 	if err != nil {
-		for _, r := range group {
-			r.done <- fmt.Errorf("append: %w", err)
-		}
+		answer(group, fmt.Errorf("append: %w", err))
 		return
 	}
 	for scope, id := range b.newScopes {
 		l.scopes[scope] = id
 	}
-	if b.head.seq > b.from {
-		l.notify(Commit{From: b.from, To: b.head.seq, Changes: b.changes(), Notices: b.notices})
+	if err := l.tell(b); err != nil {
+		answer(group, fmt.Errorf("tell the observer: %w", err)) // the next commit makes up for it
+		return
 	}
 	for i, r := range group {
 		copy(r.results, b.results[i])
 		r.done <- nil
+	}
+}
+
+// tell lets the observer hear of all that is committed, also where a commit was answered with an error and yet took
+// place, as after a lost connection: an entry that it misses would be missing from this node's verdicts for good.
+func (l *Ledger) tell(b *batch) error {
+	if b.head.seq == l.told {
+		return nil
+	}
+	c := Commit{From: l.told, To: b.head.seq, Changes: b.changes(), Notices: b.notices}
+	if b.from > l.told {
+		if err := l.missed(context.Background(), &c, b.from); err != nil {
+			return err
+		}
+	}
+	l.told = c.To
+	l.notify(c)
+	return nil
+}
+
+func answer(group []*request, err error) {
+	for _, r := range group {
+		r.done <- err
 	}
 }
 

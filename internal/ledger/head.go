@@ -37,8 +37,8 @@ func (l *Ledger) initialise(ctx context.Context) error {
 	l.scopes = map[consent.Scope]int64{}
 	return l.db.InTx(ctx, func(tx store.Tx) error {
 		var check []byte
-		err := store.One(tx.Query(ctx, "SELECT deployment, key_check FROM head WHERE id = 1"), func(r store.Row) {
-			l.deployment, check = r.Text(0), bytes.Clone(r.Bytes(1))
+		err := store.One(tx.Query(ctx, "SELECT deployment, key_check, seq FROM head WHERE id = 1"), func(r store.Row) {
+			l.deployment, check, l.told = r.Text(0), bytes.Clone(r.Bytes(1)), uint64(r.Int64(2))
 		})
 		if errors.Is(err, store.ErrNotFound) {
 			l.deployment = newDeployment()

@@ -104,7 +104,9 @@ type Ledger struct {
 	queue   chan *request
 
 	deployment string
-	scopes     map[consent.Scope]int64 // belongs to the goroutine that appends
+	// Both belong to the goroutine that appends. The observer has been told of every entry up to told.
+	scopes map[consent.Scope]int64
+	told   uint64
 }
 
 // Config says what a ledger stands on. OnCommit is called after each commit, in order, before its callers are answered.
@@ -219,9 +221,13 @@ type seenKey struct {
 }
 
 func (l *Ledger) prepare(p *prepared, item Item) error {
+	if err := item.valid(); err != nil {
+		return err
+	}
 	p.Item = item
 	act := &p.Act
 	act.EffectiveAt = act.EffectiveAt.UTC().Truncate(time.Microsecond)
+	act.ValidUntil, act.ReviewAt = optionalTime(act.ValidUntil).orZero(), optionalTime(act.ReviewAt).orZero()
 	act.Dated = !act.EffectiveAt.IsZero() && act.EffectiveAt.Unix() != zeroUnix
 	body := Body{
 		Version: bodyVersion, Salt: vault.NewSalt(), By: item.By, Actor: item.Actor,
