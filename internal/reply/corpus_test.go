@@ -8,6 +8,10 @@ import (
 	"testing"
 )
 
+// labelledSets are the files of testdata: the sample that the rules started from, then messages that were labelled before
+// the code had seen them.
+var labelledSets = []string{"sample.tsv", "sitting1.tsv", "sitting2.tsv"}
+
 // labelled is one message of a set in testdata and what people say that it means.
 type labelled struct {
 	where    string
@@ -115,7 +119,7 @@ func (s score) String() string {
 
 // TestLabelledSets holds the reading of every set to the scores that the package promises.
 func TestLabelledSets(t *testing.T) {
-	for _, name := range []string{"sample.tsv", "sitting1.tsv", "sitting2.tsv"} {
+	for _, name := range labelledSets {
 		t.Run(name, func(t *testing.T) {
 			var sc score
 			for _, l := range readLabelled(t, name) {

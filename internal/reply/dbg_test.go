@@ -13,7 +13,7 @@ func TestDbg(t *testing.T) {
 			return
 		}
 		txt, _ := s.own(fold(a))
-		m := s.tokenise(txt)
+		m := s.tokenise(txt, a)
 		for i, tk := range m.tokens {
 			fmt.Printf("[%s brk%d n%d st%v en%v] ", tk.word, tk.brk, len(tk.sets), m.starts[i], m.ends[i])
 		}

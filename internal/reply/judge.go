@@ -15,10 +15,11 @@ func (s *Set) wholeMessage(m *message, in Input) (Result, bool) {
 		return s.byKeyword(k, m, in, true), true
 	}
 	core := s.core(m)
-	for _, read := range [...]func(token) string{typed, read} {
-		if k, ok := s.keyword(join(core, read), in.Region); ok {
-			return s.byKeyword(k, m, in, false), true
-		}
+	if k, ok := s.keyword(join(core, typed), in.Region); ok {
+		return s.byKeyword(k, m, in, false), true
+	}
+	if k, ok := s.keyword(join(core, read), in.Region); ok {
+		return s.asTypo(k, m, in), true
 	}
 	return s.byTypo(core, m, in)
 }
@@ -89,11 +90,11 @@ func (s *Set) keyword(words, region string) (keyword, bool) {
 func (s *Set) byKeyword(k keyword, m *message, in Input, exact bool) Result {
 	res := Result{Label: k.label, Scope: k.scope, Language: tag(k.lang), Rule: k.lang + "/keyword"}
 	switch {
-	case k.label == affirm && in.Pending && exact:
+	case k.label == affirm && in.Pending && exact && !m.asks:
 		res.Label = OptIn
 	case k.label == affirm:
 		return Result{Label: None, Rule: k.lang + "/yes-unasked", Language: tag(k.lang)}
-	case k.label == OptIn && !exact:
+	case k.label == OptIn && (!exact || m.asks):
 		res.Label, res.Rule = Ambiguous, k.lang+"/keyword-inexact"
 	case k.label == OptOut && m.laughs:
 		res.Label, res.Scope, res.Rule = Ambiguous, NoScope, k.lang+"/banter"
@@ -112,21 +113,26 @@ func (s *Set) byTypo(core []token, m *message, in Input) (Result, bool) {
 			b.WriteString(t.word)
 		}
 		if k, ok := s.keyword(b.String(), in.Region); ok && k.label == OptOut && utf8.RuneCountInString(k.word) > 3 {
-			return s.byKeyword(k, m, in, false), true
+			return s.asTypo(k, m, in), true
 		}
 		return Result{}, false
 	}
 	if w, ok := s.mistyped(core[0].word); ok {
 		if k, ok := s.keyword(w, in.Region); ok && k.label == OptOut {
-			res := s.byKeyword(k, m, in, false)
-			res.Rule = strings.Replace(res.Rule, "/keyword", "/typo", 1)
-			return res, true
+			return s.asTypo(k, m, in), true
 		}
 	}
 	if w, ok := s.nearGrant[core[0].word]; ok {
 		return Result{Label: Ambiguous, Rule: "und/near-grant", Language: tag(s.keywords[w][0].lang)}, true
 	}
 	return Result{}, false
+}
+
+// asTypo gives the meaning of a keyword that was read out of a disguise or a slip.
+func (s *Set) asTypo(k keyword, m *message, in Input) Result {
+	res := s.byKeyword(k, m, in, false)
+	res.Rule = strings.Replace(res.Rule, "/keyword", "/typo", 1)
+	return res
 }
 
 func tag(lang string) string {
@@ -151,7 +157,7 @@ func (v *verdict) add(p *pattern) {
 	case OptOut:
 		if v.out == nil {
 			v.out, v.bareOnly = p, true
-		} else if v.out.bare && !p.bare {
+		} else if v.out.bare && !p.bare || v.out.lang == undetermined && p.lang != undetermined && v.out.bare == p.bare {
 			v.out = p
 		}
 		v.bareOnly = v.bareOnly && p.bare

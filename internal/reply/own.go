@@ -51,7 +51,7 @@ func words(text string) string {
 	}), " ")
 }
 
-// ownLines drops lines that quote ("> …") and everything below a mail header, a separator or "… wrote:".
+// ownLines drops lines that quote ("> …") and everything below a separator or "… wrote:", unless the text starts so.
 func (s *Set) ownLines(text string) string {
 	lines := strings.Split(text, "\n")
 	kept := lines[:0]
@@ -64,6 +64,9 @@ func (s *Set) ownLines(text string) string {
 			break
 		}
 		if strings.HasSuffix(trimmed, ":") && s.endsWithAny(strings.TrimRight(trimmed, " :"), s.wrote) {
+			if i == 0 {
+				continue
+			}
 			break
 		}
 		kept = append(kept, line)

@@ -74,7 +74,7 @@ func (s *Set) classify(in Input) Result {
 	if bounced {
 		return Result{Label: None, Rule: "und/tapback"}
 	}
-	m := s.tokenise(text)
+	m := s.tokenise(text, in.Text)
 	if len(m.tokens) == 0 {
 		return Result{Label: None}
 	}

@@ -35,19 +35,22 @@ type message struct {
 	closes   []bool // the message ends before here, but for words that trail
 	opens    []bool // the message starts here, but for words that lead in
 	laughs   bool
+	asks     bool      // there is a question mark
 	langs    languages // those that the words may be in
 	squashed string    // the letters alone, for scripts without spaces; empty if all is ASCII
 }
 
-// tokenise cuts a folded text into tokens and reads each against the set's words.
-func (s *Set) tokenise(text string) *message {
-	m := &message{tokens: make([]token, 0, 24)}
+// tokenise cuts a folded text into tokens and reads each against the set's words. The original tells which words were
+// written like names.
+func (s *Set) tokenise(text, original string) *message {
+	m := &message{tokens: make([]token, 0, 24), asks: strings.ContainsRune(text, '?')}
 	sc := scanner{set: s, m: m, text: text}
 	sc.run()
 	s.joinLetters(m)
 	for i := range m.tokens {
 		s.read(&m.tokens[i])
 	}
+	s.nameSomeone(m, original)
 	s.places(m)
 	m.langs = spoken(m.tokens)
 	if !isASCII(text) {
