@@ -88,7 +88,7 @@ func TestPendingMattersOnlyForGrants(t *testing.T) {
 // TestNothingButExactWordsGrants changes a granting word by one letter, or adds a word, and expects no grant.
 func TestNothingButExactWordsGrants(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		word := rapid.SampledFrom([]string{"start", "unstop", "join", "subscribe", "yes", "oui", "kyllä"}).Draw(t, "word")
+		word := rapid.SampledFrom([]string{"start", "unstop", "join", "subscribe", "yes", "oui", "sim"}).Draw(t, "word")
 		i := rapid.IntRange(0, len(word)-1).Draw(t, "at")
 		text := rapid.SampledFrom([]string{
 			word[:i] + word[i+1:] + "", word[:i+1] + word[i:], word + " now", "to " + word, word + "?", word + " 😂", "don't " + word,
