@@ -23,6 +23,7 @@ type fixture struct {
 	db      store.DB
 	now     time.Time
 	commits []ledger.Commit
+	observe func(ledger.Commit) // nil: gather commits
 }
 
 func open(t testing.TB) *fixture {
@@ -54,9 +55,12 @@ func (f *fixture) reopen(t testing.TB, key []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	observe := f.observe
+	if observe == nil {
+		observe = func(c ledger.Commit) { f.commits = append(f.commits, c) }
+	}
 	f.Ledger, err = ledger.Open(ctx, ledger.Config{
-		DB: f.db, Vault: v, Now: func() time.Time { return f.now },
-		OnCommit: func(c ledger.Commit) { f.commits = append(f.commits, c) },
+		DB: f.db, Vault: v, Now: func() time.Time { return f.now }, OnCommit: observe,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -34,6 +34,7 @@ func (c *conn) inTx(ctx context.Context, begin string, fn func(store.Tx) error) 
 	done := false
 	defer func() {
 		if !done { // fn failed or panicked
+			c.raw.SetInterrupt(nil) // a context that is over must not leave the transaction open for the next user
 			if _, rollback := c.Exec(context.Background(), "ROLLBACK"); rollback != nil && !c.raw.AutocommitEnabled() {
 				err = errors.Join(err, fmt.Errorf("roll back: %w", rollback))
 			}

@@ -177,12 +177,23 @@ func broken(err error) bool {
 
 // Read runs fn on a snapshot.
 func (db *DB) Read(ctx context.Context, fn func(store.Tx) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	raw, err := db.readers.Take(ctx)
 	if err != nil {
-		return fmt.Errorf("take a reader: %w", err)
+		return fmt.Errorf("take a reader: %w", because(ctx, err))
 	}
 	defer db.readers.Put(raw)
-	return db.reader(raw).inTx(ctx, "BEGIN", fn)
+	return because(ctx, db.reader(raw).inTx(ctx, "BEGIN", fn))
+}
+
+// because adds to the error of an interrupted read the end of the context that interrupted it.
+func because(ctx context.Context, err error) error {
+	if sqlite.ErrCode(err) == sqlite.ResultInterrupt {
+		return errors.Join(ctx.Err(), err)
+	}
+	return err
 }
 
 func (db *DB) reader(raw *sqlite.Conn) *conn {

@@ -19,7 +19,9 @@ func Run(t *testing.T, open func(*testing.T) store.DB) {
 	t.Run("many queries in one", func(t *testing.T) { queriesMany(t, open(t)) })
 	t.Run("a reader sees one snapshot", func(t *testing.T) { snapshots(t, open(t)) })
 	t.Run("a query can be left early", func(t *testing.T) { leaves(t, open(t)) })
+	t.Run("many rows go in at once, and many statements", func(t *testing.T) { loadsMany(t, open(t)) })
 	t.Run("an upsert changes the row that is there", func(t *testing.T) { upserts(t, open(t)) })
+	runHard(t, open)
 }
 
 var ctx = context.Background()
@@ -192,6 +194,53 @@ func leaves(t *testing.T, db store.DB) {
 		}
 		if n := count(t, tx); n != 3 {
 			t.Errorf("got %d rows, want 3", n)
+		}
+	})
+}
+
+// loadsMany uses more rows than a database may have room for in one statement or one message.
+func loadsMany(t *testing.T, db store.DB) {
+	table(t, db)
+	const n = 2500
+	rows := make([][]any, n)
+	ids := make([][]any, n)
+	for i := range rows {
+		rows[i] = []any{i, nil, []byte{byte(i), byte(i >> 8)}}
+		ids[i] = []any{i}
+	}
+	err := db.InTx(ctx, func(tx store.Tx) error {
+		if err := tx.Load(ctx, "things", []string{"id", "name", "blob"}, rows); err != nil {
+			return err
+		}
+		return tx.ExecMany(ctx, "UPDATE things SET name = 'x' WHERE id = $1", ids)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	read(t, db, func(tx store.Tx) {
+		next := 0
+		for found, err := range tx.QueryMany(ctx, "SELECT id, name, blob FROM things WHERE id = $1", ids) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if found.Set != next || found.Int64(0) != int64(next) || found.Text(1) != "x" || found.Bytes(2)[0] != byte(next) {
+				t.Fatalf("answer %d: got %d of set %d", next, found.Int64(0), found.Set)
+			}
+			next++
+		}
+		if next != n {
+			t.Errorf("got %d answers, want %d", next, n)
+		}
+	})
+	err = db.InTx(ctx, func(tx store.Tx) error {
+		return tx.Load(ctx, "things", []string{"id"}, append([][]any{{n}}, ids...))
+	})
+	if err == nil {
+		t.Error("rows that were there already were loaded again")
+	}
+	read(t, db, func(tx store.Tx) {
+		if got := count(t, tx); got != n {
+			t.Errorf("%d rows after a load that failed, want %d", got, n)
 		}
 	})
 }

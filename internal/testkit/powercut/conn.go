@@ -48,7 +48,10 @@ func (c *conn) inTx(ctx context.Context, begin string, fn func(store.Tx) error) 
 	if err := fn(c); err != nil {
 		return err
 	}
-	if err := errors.Join(ctx.Err(), c.raw.Exec("COMMIT")); err != nil {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := c.raw.Exec("COMMIT"); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
 	return nil

@@ -19,10 +19,11 @@ type DB struct {
 
 	mu     sync.Mutex // held by the one writer
 	writer *conn
-	closed bool
 
 	readMu sync.Mutex // held by the one reader
 	reader *conn
+
+	closed bool // changed under both locks
 }
 
 // Open opens or creates the database of a disk, with the product's settings and then those given.
@@ -69,6 +70,17 @@ func (db *DB) connect() (*conn, error) {
 	return c, nil
 }
 
+func (db *DB) connectReader() (*conn, error) {
+	c, err := db.connect()
+	if err != nil {
+		return nil, err
+	}
+	if err := c.raw.Exec("PRAGMA query_only = 1"); err != nil {
+		return nil, errors.Join(err, c.close())
+	}
+	return c, nil
+}
+
 // Dialect returns the product's for SQLite.
 func (db *DB) Dialect() store.Dialect { return (&sqlite.DB{}).Dialect() }
 
@@ -92,7 +104,10 @@ func (db *DB) Read(ctx context.Context, fn func(store.Tx) error) error {
 	}
 	db.readMu.Lock()
 	defer db.readMu.Unlock()
-	return with(&db.reader, db.connect, func(c *conn) error { return c.inTx(ctx, "BEGIN", fn) })
+	if db.closed {
+		return errors.New("database is closed")
+	}
+	return with(&db.reader, db.connectReader, func(c *conn) error { return c.inTx(ctx, "BEGIN", fn) })
 }
 
 // with runs fn on a connection, which it makes if there is none and drops if it broke.
