@@ -56,7 +56,6 @@ func (b *builder) index(d draft) error {
 	if err != nil {
 		return err
 	}
-	d.pattern.src = d.text
 	d.pattern.steps, d.pattern.bit = steps, b.numbers[d.pattern.lang]
 	index := map[string]map[uint16][]*pattern{
 		"phrase": b.set.phrases, "override": b.set.overrides, "guard": b.set.guards, "temper": b.set.tempers,

@@ -36,7 +36,6 @@ type pattern struct {
 	id    string
 	bare  bool // a keyword that stands alone in its clause, and may be banter
 	steps []step
-	src   string
 }
 
 // maxGap bounds a gap, and with it the work that one pattern can cause.
@@ -137,7 +136,7 @@ func run(steps []step, m *message, i, first int, guard bool) (int, bool) {
 			return runGap(st.n, steps[k+1:], m, i, first, guard)
 		case opWord:
 			if !takes(m, i, first, st.set, guard) {
-				if st.optional || st.orEnd && m.ends[i] {
+				if st.optional || st.orEnd && m.halts[i] {
 					continue
 				}
 				return 0, false

@@ -36,6 +36,24 @@ func TestScopeFollowsTheWords(t *testing.T) {
 	}
 }
 
+// TestWordsOfTheLawAndTheCarriers takes the lists of 47 CFR 64.1200(a)(10), Twilio, AWS and Telnyx.
+func TestWordsOfTheLawAndTheCarriers(t *testing.T) {
+	for want, words := range map[Label]string{
+		OptOut: "stop,quit,end,revoke,opt out,cancel,unsubscribe,STOPALL,OPTOUT,OPT-OUT,ARRET,REMOVE,STOP ALL",
+		OptIn:  "START,UNSTOP,JOIN,SUBSCRIBE",
+		Help:   "HELP,INFO,AIDE",
+		None:   "YES,OK,THANKS",
+	} {
+		for _, word := range strings.Split(words, ",") {
+			for _, region := range []string{"", "US", "CA", "GB", "IS"} {
+				if got := Classify(Input{Text: word, Region: region}); got.Label != want {
+					t.Errorf("%q in %q: got %s (%s), want %s", word, region, got.Label, got.Rule, want)
+				}
+			}
+		}
+	}
+}
+
 func TestRegionDecidesWordsThatCollide(t *testing.T) {
 	for _, c := range []struct {
 		text, region string

@@ -31,7 +31,8 @@ type token struct {
 type message struct {
 	tokens   []token
 	starts   []bool // a clause starts here, but for words that lead in ("please")
-	ends     []bool // a clause ends before here, but for words that trail ("thanks")
+	ends     []bool // a clause ends before here, but for words that trail ("thanks") or open the next
+	halts    []bool // a clause ends before here, but for words that trail
 	closes   []bool // the message ends before here, but for words that trail
 	opens    []bool // the message starts here, but for words that lead in
 	laughs   bool
@@ -217,13 +218,15 @@ func (s *Set) joinLetters(m *message) {
 // places works out where clauses and the message start and end, once for all patterns.
 func (s *Set) places(m *message) {
 	n := len(m.tokens)
-	flags := make([]bool, 4*(n+1))
-	m.starts, m.ends, m.opens, m.closes = flags[:n+1], flags[n+1:2*n+2], flags[2*n+2:3*n+3], flags[3*n+3:]
-	m.ends[n], m.closes[n] = true, true
+	flags := make([]bool, 5*(n+1))
+	m.starts, m.ends, m.opens = flags[:n+1], flags[n+1:2*n+2], flags[2*n+2:3*n+3]
+	m.closes, m.halts = flags[3*n+3:4*n+4], flags[4*n+4:]
+	m.ends[n], m.closes[n], m.halts[n] = true, true, true
 	for i := n - 1; i >= 0; i-- {
 		t := &m.tokens[i]
 		trails := t.in(s.tail)
 		m.closes[i] = trails && m.closes[i+1]
+		m.halts[i] = t.brk > noBreak || trails && m.halts[i+1]
 		m.ends[i] = t.brk > noBreak || t.in(s.after) || trails && m.ends[i+1]
 		m.laughs = m.laughs || t.in(s.laugh)
 		t.negates = t.in(s.negation)

@@ -62,37 +62,22 @@ func (s *Set) look(t *token, word string) bool {
 
 // squeeze shortens every run of three or more equal letters to n of them; false if there is none.
 func squeeze(word string, n int) (string, bool) {
-	run, long := 1, false
-	var last rune
-	var b strings.Builder
-	for i := 0; i+2 < len(word) && !long; i++ {
-		long = word[i] == word[i+1] && word[i] == word[i+2]
-	}
-	if !long {
-		return word, false
-	}
-	var runs []rune
-	flush := func() {
-		if run >= 3 {
-			run = n
-		}
-		for range run {
-			b.WriteRune(last)
-		}
-	}
-	for i, r := range word {
-		if i > 0 && r == last {
+	long := false
+	out := make([]rune, 0, len(word))
+	rest := []rune(word)
+	for len(rest) > 0 {
+		run := 1
+		for run < len(rest) && rest[run] == rest[0] {
 			run++
-			continue
 		}
-		if i > 0 {
-			flush()
+		keep := run
+		if run > 2 {
+			keep, long = n, true
 		}
-		last, run = r, 1
+		out = append(out, rest[:keep]...)
+		rest = rest[run:]
 	}
-	flush()
-	_ = runs
-	return b.String(), true
+	return string(out), long
 }
 
 // repeated returns the unit of a word that is one unit two to four times over: "stopstop".
@@ -129,7 +114,7 @@ var neighbours = map[byte]string{
 }
 
 // slips calls yield with every word that one slip makes of a plain Latin word: two letters swapped, one doubled, one
-// left out (long words only), one replaced by its neighbour key (if keys is set).
+// left out (long words only, and no plural made singular), one replaced by its neighbour key (if keys is set).
 func slips(word string, keys bool, yield func(string)) {
 	for i := 0; i < len(word); i++ {
 		if word[i] < 'a' || word[i] > 'z' {
@@ -141,7 +126,7 @@ func slips(word string, keys bool, yield func(string)) {
 		if i+1 < len(word) && word[i] != word[i+1] {
 			yield(word[:i] + word[i+1:i+2] + word[i:i+1] + word[i+2:])
 		}
-		if i > 0 && len(word) >= 6 {
+		if i > 0 && len(word) >= 6 && (i < len(word)-1 || word[i] != 's') {
 			yield(word[:i] + word[i+1:])
 		}
 		if keys {
