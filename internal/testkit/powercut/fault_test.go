@@ -10,6 +10,11 @@ import (
 // TestNoFaultMakesTheLedgerLie fails each call to the disk in turn, once or from then on, until a run needs none that
 // fails. Whatever was acknowledged, before the fault or after it, must be there: at once and after a power cut.
 func TestNoFaultMakesTheLedgerLie(t *testing.T) {
+	template := newWorkload(t, 7)
+	template.mustOpen()
+	if err := template.close(); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		name  string
 		more  int
@@ -23,7 +28,7 @@ func TestNoFaultMakesTheLedgerLie(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			faults, refused := 0, 0
 			for n := 1; ; n++ {
-				errs, hurt := faultyRun(t, uint64(n), c.stays, powercut.Plan{FailAt: n, More: c.more})
+				errs, hurt := faultyRun(t, template.disk.Copy(7), uint64(n), c.stays, powercut.Plan{FailAt: n, More: c.more})
 				if t.Failed() {
 					t.Fatalf("call %d fails", n)
 				}
@@ -41,10 +46,12 @@ func TestNoFaultMakesTheLedgerLie(t *testing.T) {
 	}
 }
 
-// faultyRun does a fixed number of steps on a new ledger, and tells how many were refused and how many calls failed.
-func faultyRun(t *testing.T, seed uint64, stays bool, plan powercut.Plan) (refused, hurt int) {
+// faultyRun does a fixed number of steps on a ledger, and tells how many were refused and how many calls failed.
+func faultyRun(t *testing.T, disk *powercut.Disk, seed uint64, stays bool, plan powercut.Plan) (refused, hurt int) {
 	t.Helper()
 	w := newWorkload(t, 7) // the same steps each time, so that every call is failed
+	w.disk.Discard()
+	w.disk = disk
 	w.stays = stays
 	w.mustOpen()
 	defer func() { w.disk.Discard() }()

@@ -64,7 +64,7 @@ func (f *inode) resize(size int64) {
 	if size > int64(len(f.safe)) {
 		f.safe = append(f.safe, make([]byte, size-int64(len(f.safe)))...)
 	}
-	f.safe = f.safe[:size:size]
+	f.safe = f.safe[:size]
 }
 
 // survive returns what is found after a cut: of each unsynced sector any version, or what was there before.
