@@ -205,7 +205,8 @@ func (s *Set) sentences(m *message) (Result, bool) {
 }
 
 // mask hides the words that a guard takes, unless a withdrawal starts before it, or where it does and is longer: "wrong
-// number on the invoice" is hidden, "you have the wrong number" is not.
+// number on the invoice" is hidden, "you have the wrong number" is not. A guard that starts with a negation gives way only
+// to words beyond it: "I want not to stop".
 func (s *Set) mask(m *message) {
 	type span struct{ from, to int }
 	var outs []span
@@ -216,6 +217,9 @@ func (s *Set) mask(m *message) {
 	})
 	s.each(s.guards, m, true, func(_ *pattern, from, to int) {
 		for _, o := range outs {
+			if m.tokens[from].negates && o.to <= to {
+				continue
+			}
 			if o.from < from && from < o.to || o.from == from && o.to > to {
 				return
 			}
