@@ -64,6 +64,7 @@ type Reader struct {
 	rec      Record
 	unquoted []byte // where doubled quotes are undone
 	cut      []byte // the beginning of a row that was too long
+	scan     rowScan
 }
 
 // NewReader returns a reader of src; nothing is read before the first call of Header, Read or Resume.
@@ -173,6 +174,7 @@ func (r *Reader) next() error {
 		if !r.win.ended() {
 			return r.skipLong()
 		}
+		rest = r.win.rest() // looking for more may have moved it
 		r.take(rest, len(rest), 0)
 		break
 	}

@@ -136,6 +136,7 @@ func (r *LineReader) next() error {
 		if !r.win.ended() {
 			return r.skipLong()
 		}
+		rest = r.win.rest() // looking for more may have moved it
 		r.take(rest, 0)
 		return nil
 	}

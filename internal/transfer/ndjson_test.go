@@ -100,3 +100,21 @@ func TestALineInputErrorIsNoEndOfFile(t *testing.T) {
 		t.Errorf("got %v, want %v", err, broken)
 	}
 }
+
+func TestTheLastLineIsWholeHoweverSlowlyItComes(t *testing.T) {
+	last := strings.Repeat("z", 40)
+	text := strings.Repeat("abcdefghij\n", 6) + last
+	r := NewLineReader(iotest.OneByteReader(strings.NewReader(text)), 64)
+	for {
+		l, err := r.Read()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if l.Row == 7 {
+			if string(l.Raw) != last {
+				t.Errorf("got %q, want %q", l.Raw, last)
+			}
+			return
+		}
+	}
+}
