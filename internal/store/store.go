@@ -27,8 +27,7 @@ type DB interface {
 	Close() error
 }
 
-// Tx is a transaction under way. It must not be used by several goroutines at once, nor while a Query is ranged over
-// with the same SQL text.
+// Tx is a transaction under way. It must not be used by several goroutines at once, nor while a Query is ranged over.
 type Tx interface {
 	// Exec runs one statement and returns how many rows it changed.
 	Exec(ctx context.Context, sql string, args ...any) (int64, error)
@@ -74,6 +73,17 @@ type Dialect interface {
 
 // ErrNotFound is returned by One when a query has no row.
 var ErrNotFound = errors.New("no such row")
+
+// UnconfirmedError says that a commit was asked for and that its outcome is unknown: it may have taken place, now or
+// later, or not. Only asking for what it would have written tells.
+type UnconfirmedError struct{ Err error }
+
+func (e *UnconfirmedError) Error() string {
+	return "the outcome of the commit is unknown: " + e.Err.Error()
+}
+
+// Unwrap returns what went wrong with the commit.
+func (e *UnconfirmedError) Unwrap() error { return e.Err }
 
 // One calls fn with the only row of a query, or returns ErrNotFound.
 func One(rows iter.Seq2[Row, error], fn func(Row)) error {

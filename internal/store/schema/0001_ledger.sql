@@ -17,7 +17,7 @@ CREATE TABLE ledger (
 	kind        BIGINT NOT NULL,
 	body        BYTEA  NOT NULL,
 	leaf        BYTEA  NOT NULL  -- the commitment that the Merkle leaf holds
-);
+) /* in parts by range of seq */;
 CREATE INDEX ledger_by_subject ON ledger (subject, seq) WHERE subject > 0;
 
 -- A person reached at a number. Deleting the row erases them: their key is in it.
@@ -59,7 +59,7 @@ CREATE TABLE records (
 	last_restricts BIGINT NOT NULL,
 	last_seq       BIGINT NOT NULL,
 	PRIMARY KEY (subject, scope)
-) /* clustered */;
+) /* clustered */ /* in parts by hash of subject */;
 CREATE INDEX records_in_conflict ON records (conflict) WHERE conflict > 0;
 
 -- What has been told before: idempotency keys and the event ids of sources, both as keyed hashes, for ever.

@@ -1,0 +1,236 @@
+// Package postgres is the database of many nodes: PostgreSQL 15 or later, or what speaks as it does.
+//
+// Others may rely on this: a transaction that was answered is on the disk of the primary, and of its synchronous
+// standbys where there are any; a server that would forget is refused when it is connected to, not when it has
+// forgotten. Whatever a lost connection leaves unknown is an UnconfirmedError and never success. It works through a
+// pooler that shares connections between transactions; only waiting for other nodes' announcements needs one of its own.
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/consentline/consentline/internal/store"
+)
+
+// Config says how a database is reached. The zero value of all but URL is good.
+type Config struct {
+	URL string // postgres://user:password@host:port/database, with the parameters of libpq
+
+	// How many connections there may be for transactions that write, for reading, and for polling the ledger, each
+	// apart, so that none waits behind the others. Zero means 4, 8 and 2.
+	Writers, Readers, Pollers int32
+
+	// Timeout bounds each transaction that writes, so that a network that swallows packets holds nobody for ever.
+	// Zero means 30 s.
+	Timeout time.Duration
+}
+
+func (c *Config) setDefaults() {
+	for _, d := range []struct {
+		field *int32
+		value int32
+	}{{&c.Writers, 4}, {&c.Readers, 8}, {&c.Pollers, 2}} {
+		if *d.field <= 0 {
+			*d.field = d.value
+		}
+	}
+	if c.Timeout <= 0 {
+		c.Timeout = 30 * time.Second
+	}
+}
+
+// DB is an open database. It is safe for concurrent use.
+type DB struct {
+	config                    Config
+	connect                   *pgx.ConnConfig
+	writers, readers, pollers *pgxpool.Pool
+
+	described sync.Map // statement → the types of its parameters
+	warned    sync.Map // connection → the warning it last sent, until the transaction that asks has seen it
+}
+
+// Open connects, and refuses a server that forgets what it acknowledged or a schema that is another program's.
+func Open(ctx context.Context, c Config) (*DB, error) {
+	c.setDefaults()
+	db := &DB{config: c}
+	pool, err := pgxpool.ParseConfig(c.URL)
+	if err != nil {
+		return nil, parseError(err)
+	}
+	pool.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+	pool.ConnConfig.OnNotice = db.noticed
+	if pool.ConnConfig.ConnectTimeout == 0 {
+		pool.ConnConfig.ConnectTimeout = 10 * time.Second
+	}
+	if pool.ConnConfig.RuntimeParams["application_name"] == "" {
+		pool.ConnConfig.RuntimeParams["application_name"] = "consentline"
+	}
+	pool.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error { return assertDurable(ctx, conn.PgConn()) }
+	pool.BeforeClose = func(conn *pgx.Conn) { db.warned.Delete(conn.PgConn()) }
+	db.connect = pool.ConnConfig
+	for _, p := range []struct {
+		pool **pgxpool.Pool
+		size int32
+	}{{&db.writers, c.Writers}, {&db.readers, c.Readers}, {&db.pollers, c.Pollers}} {
+		own := pool.Copy()
+		own.MaxConns, own.MinConns = p.size, 0
+		if *p.pool, err = pgxpool.NewWithConfig(ctx, own); err != nil {
+			return nil, errors.Join(parseError(err), db.Close())
+		}
+	}
+	if err := db.Read(ctx, func(t store.Tx) error { return assertOurs(ctx, t) }); err != nil {
+		return nil, errors.Join(fmt.Errorf("open the database: %w", err), db.Close())
+	}
+	return db, nil
+}
+
+// parseError tells what is wrong with an address without repeating it, since it may hold a password.
+func parseError(err error) error {
+	if cause := errors.Unwrap(err); cause != nil {
+		if deeper := errors.Unwrap(cause); deeper != nil {
+			cause = deeper
+		}
+		return fmt.Errorf("the database's address: want postgres://user:password@host:port/database: %w", redacted{cause})
+	}
+	return errors.New("the database's address: want postgres://user:password@host:port/database")
+}
+
+// Dialect returns PostgreSQL's.
+func (db *DB) Dialect() store.Dialect { return dialect{} }
+
+// Close waits for transactions under way.
+func (db *DB) Close() error {
+	for _, p := range []*pgxpool.Pool{db.writers, db.readers, db.pollers} {
+		if p != nil {
+			p.Close()
+		}
+	}
+	return nil
+}
+
+// What a transaction sees. Whoever writes sees the database as it stood at the first statement, and is undone and run
+// again if somebody else has meanwhile changed a row that it locks or changes: no update is lost.
+const (
+	writing = "BEGIN ISOLATION LEVEL REPEATABLE READ READ WRITE"
+	reading = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+)
+
+// InTx runs fn on a snapshot, and again while others' transactions get in between.
+func (db *DB) InTx(ctx context.Context, fn func(store.Tx) error) error {
+	return db.retry(ctx, db.writers, fn)
+}
+
+// Poll is InTx on connections of its own, so that it never waits behind other work.
+func (db *DB) Poll(ctx context.Context, fn func(store.Tx) error) error {
+	return db.retry(ctx, db.pollers, fn)
+}
+
+// Read runs fn on a snapshot.
+func (db *DB) Read(ctx context.Context, fn func(store.Tx) error) error {
+	return db.once(ctx, db.readers, reading, fn)
+}
+
+// maxBackoff bounds the pause before a transaction is run again. The first time there is none, since whoever was in
+// the way has just ended.
+const maxBackoff = 20 * time.Millisecond
+
+func (db *DB) retry(ctx context.Context, pool *pgxpool.Pool, fn func(store.Tx) error) error {
+	ctx, cancel := context.WithTimeout(ctx, db.config.Timeout)
+	defer cancel()
+	for failures := 0; ; failures++ {
+		err := db.once(ctx, pool, writing, fn)
+		if !undone(err) {
+			return err
+		}
+		if failures == 0 {
+			continue
+		}
+		pause := time.NewTimer(rand.N(min(time.Millisecond<<min(failures, 10), maxBackoff)))
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+			pause.Stop()
+			return fmt.Errorf("others were in the way %d times: %w", failures+1, err)
+		}
+	}
+}
+
+// undone reports whether the server undid a transaction that is worth trying again: a serialization failure or a
+// deadlock (PostgreSQL documentation, "Serialization Failure Handling"), or a table that another node made meanwhile.
+func undone(err error) bool {
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) {
+		return false
+	}
+	switch pg.Code {
+	case "40001", "40P01", "42P07":
+		return true
+	case "23505":
+		return pg.SchemaName == "pg_catalog"
+	}
+	return false
+}
+
+func (db *DB) once(ctx context.Context, pool *pgxpool.Pool, begin string, fn func(store.Tx) error) error {
+	conn, err := pool.Acquire(ctx)
+	if err != nil {
+		return fmt.Errorf("connect to the database: %w", redacted{err})
+	}
+	defer conn.Release() // which closes a connection that still has a transaction
+	pg := conn.Conn().PgConn()
+	if err := simple(ctx, pg, begin); err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	if err := fn(&tx{db: db, pg: pg}); err != nil {
+		if rollback := simple(ctx, pg, "ROLLBACK"); rollback != nil && !pg.IsClosed() {
+			err = errors.Join(err, pg.Close(ctx))
+		}
+		return err
+	}
+	return db.commit(ctx, pg)
+}
+
+func simple(ctx context.Context, pg *pgconn.PgConn, sql string) error {
+	_, err := pg.Exec(ctx, sql).ReadAll()
+	return err
+}
+
+// commit ends a transaction. Only the answer COMMIT, without a warning, is success: a server that ceased to wait for
+// its standby says so by a warning, and one whose transaction had failed answers ROLLBACK.
+func (db *DB) commit(ctx context.Context, pg *pgconn.PgConn) error {
+	db.warned.Delete(pg)
+	results, err := pg.Exec(ctx, "COMMIT").ReadAll()
+	warning, warned := db.warned.LoadAndDelete(pg)
+	var refused *pgconn.PgError
+	switch {
+	case errors.As(err, &refused) && refused.Severity != "FATAL" && refused.Severity != "PANIC":
+		return fmt.Errorf("commit: %w", err)
+	case err != nil:
+		return &store.UnconfirmedError{Err: err}
+	case warned:
+		return &store.UnconfirmedError{Err: fmt.Errorf("the server warned: %s", warning)}
+	case len(results) != 1 || results[0].CommandTag.String() != "COMMIT":
+		return errors.New("commit: the server rolled the transaction back")
+	}
+	return nil
+}
+
+// noticed keeps what a connection warns of. The text is in the server's language, so it is not looked at.
+func (db *DB) noticed(pg *pgconn.PgConn, n *pgconn.Notice) {
+	severity := n.SeverityUnlocalized
+	if severity == "" {
+		severity = n.Severity
+	}
+	if severity == "WARNING" {
+		db.warned.Store(pg, n.Message)
+	}
+}
