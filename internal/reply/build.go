@@ -199,6 +199,9 @@ func (b *builder) keywordSlips(word string, free func(string) bool) {
 	if label == OptIn {
 		meant = s.nearGrant
 	}
+	if lang := s.keywords[word][0].lang; len(word) < 5 && lang != "en" && lang != undetermined {
+		return // too short: the slips of one language are the words of another
+	}
 	slips(word, word == "stop", func(w string) {
 		if free(w) && meant[w] == "" {
 			meant[w] = word

@@ -36,7 +36,7 @@ func foldASCII(text string) (string, bool) {
 		return "", false
 	}
 	for i := 0; i < len(text); i++ {
-		if c := text[i]; c >= utf8.RuneSelf || (c < ' ' && c != '\n') {
+		if c := text[i]; c >= utf8.RuneSelf || c == '`' || c < ' ' && c != '\n' {
 			return "", false
 		}
 	}

@@ -122,6 +122,15 @@ func (s *Set) byTypo(core []token, m *message, in Input) (Result, bool) {
 			return s.asTypo(k, m, in), true
 		}
 	}
+	if glued, ok := s.unglue(core[0].typed); ok && len(core[0].sets) == 0 {
+		apart := s.tokenise(glued, "")
+		if k, ok := s.keyword(join(s.core(apart), read), in.Region); ok && k.label == OptOut {
+			return s.asTypo(k, m, in), true
+		}
+		if res, ok := s.sentences(apart); ok && res.Label == OptOut {
+			return res, true
+		}
+	}
 	if w, ok := s.nearGrant[core[0].word]; ok {
 		return Result{Label: Ambiguous, Rule: "und/near-grant", Language: tag(s.keywords[w][0].lang)}, true
 	}

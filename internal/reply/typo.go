@@ -1,6 +1,7 @@
 package reply
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -183,12 +184,41 @@ func (s *Set) mistyped(word string) (string, bool) {
 	}
 	for _, k := range s.correctable {
 		most := 1
-		if utf8.RuneCountInString(k) >= 10 {
+		switch {
+		case k == "unsubscribe":
 			most = 3
+		case utf8.RuneCountInString(k) >= 10:
+			most = 2
 		}
 		if k[0] == word[0] && distance(word, k, most) <= most {
 			return k, true
 		}
 	}
 	return "", false
+}
+
+// unglue parts a long word that nobody knows into known words: "stoptextingme". The fewest parts win.
+func (s *Set) unglue(word string) (string, bool) {
+	if n := len(word); n < 8 || n > 40 || !isASCII(word) || s.ordinary[word] {
+		return "", false
+	}
+	from := make([]int, len(word)+1) // where the last part of the best parting up to here starts
+	parts := make([]int, len(word)+1)
+	for end := 1; end <= len(word); end++ {
+		parts[end] = len(word) + 1
+		for start := max(0, end-14); start <= end-2; start++ {
+			if e, ok := s.lexicon[word[start:end]]; ok && len(e.sets) > 0 && parts[start]+1 < parts[end] {
+				parts[end], from[end] = parts[start]+1, start
+			}
+		}
+	}
+	if parts[len(word)] < 2 || parts[len(word)] > 6 {
+		return "", false
+	}
+	var words []string
+	for end := len(word); end > 0; end = from[end] {
+		words = append(words, word[from[end]:end])
+	}
+	slices.Reverse(words)
+	return strings.Join(words, " "), true
 }
