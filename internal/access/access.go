@@ -153,6 +153,9 @@ func (g *Gate) Create(ctx context.Context, by *Caller, k Key) (Key, string, erro
 	if err := k.validate(); err != nil {
 		return Key{}, "", err
 	}
+	if k.ExpiresAt != nil && !time.Time(*k.ExpiresAt).After(g.now()) {
+		return Key{}, "", &InvalidError{"expires_at", "is not in the future"}
+	}
 	g.changing.Lock()
 	defer g.changing.Unlock()
 	secret := newSecret()

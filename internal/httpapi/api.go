@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"github.com/consentline/consentline/internal/access"
 	"github.com/consentline/consentline/internal/act"
 	"github.com/consentline/consentline/internal/catalog"
@@ -17,6 +19,7 @@ import (
 	"github.com/consentline/consentline/internal/check"
 	"github.com/consentline/consentline/internal/ledger"
 	"github.com/consentline/consentline/internal/suppression"
+	"github.com/consentline/consentline/internal/telemetry"
 	"github.com/consentline/consentline/internal/transparency"
 )
 
@@ -34,17 +37,23 @@ type Config struct {
 	Now      func() time.Time
 	Log      *slog.Logger
 	Version  string // of the program, as it tells of itself
+
+	Citations check.Citations    // nil: there are no rules to cite
+	Metrics   *telemetry.Metrics // nil: the interface has its own, which know nothing of commits
 }
 
 // API is the REST interface of one node.
 type API struct {
 	Config
 	mux *http.ServeMux
+	doc *huma.OpenAPI
+
+	logWatch logWatch
 }
 
 // New returns the interface over its capabilities.
 func New(c Config) *API {
-	a := &API{Config: c, mux: http.NewServeMux()}
+	a := &API{Config: c, mux: http.NewServeMux(), doc: newDocument()}
 	a.routes()
 	return a
 }

@@ -43,19 +43,47 @@ type handler func(w http.ResponseWriter, r *http.Request, caller *access.Caller)
 // handle serves a pattern to callers with a permission. Routes whose answer must be fast or streamed use it directly;
 // the others are registered with huma, which passes the same gate.
 func (a *API) handle(pattern string, permission access.Permission, h handler) {
-	a.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+	a.serve(pattern, func(w http.ResponseWriter, r *http.Request) error {
 		caller, err := a.caller(r)
 		if err == nil && !caller.Can(permission) {
 			err = a.Gate.Authorize(r.Context(), caller, permission)
 		}
-		if err == nil {
-			err = h(w, r, caller)
-		}
 		if err != nil {
-			a.writeProblem(w, r, err)
+			return err
+		}
+		return h(w, r, caller)
+	})
+}
+
+// public serves a pattern to everybody: what it answers holds no personal data.
+func (a *API) public(pattern string, h func(http.ResponseWriter, *http.Request) error) {
+	a.serve(pattern, h)
+}
+
+func (a *API) serve(pattern string, h func(http.ResponseWriter, *http.Request) error) {
+	route := a.Metrics.Route(pattern)
+	a.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		counted := &statusWriter{ResponseWriter: w, status: http.StatusOK}
+		defer func() { route.Answered(counted.status) }()
+		if err := h(counted, r); err != nil {
+			a.writeProblem(counted, r, err)
 		}
 	})
 }
+
+// statusWriter remembers the status that was sent.
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *statusWriter) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // guard sets what every answer carries, and turns away what no route should have to look at.
 func (a *API) guard(next http.Handler) http.Handler {

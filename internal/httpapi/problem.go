@@ -47,7 +47,9 @@ func problem(status int, code, title, field, detail string) *Problem {
 // sees its text.
 func (a *API) problemOf(ctx context.Context, err error) *Problem {
 	if p := known(err); p != nil {
-		return p
+		safe := *p
+		safe.Detail = hideNumbers(p.Detail)
+		return &safe
 	}
 	if ctx.Err() == nil {
 		a.Log.ErrorContext(ctx, "request failed", "error", err)
@@ -92,6 +94,8 @@ func known(err error) *Problem {
 		return problem(http.StatusNotFound, "not_found", "Not found", "", err.Error())
 	case errors.Is(err, catalog.ErrExists), errors.Is(err, suppression.ErrExists):
 		return problem(http.StatusConflict, "exists", "Exists already", "id", err.Error())
+	case errors.Is(err, ledger.ErrKeyReused):
+		return problem(statusOf(act.CodeKeyReused), act.CodeKeyReused, "Idempotency key used before", "Idempotency-Key", "was used before with other content: use a new key for a new request")
 	case errors.Is(err, ledger.ErrClosed):
 		return problem(http.StatusServiceUnavailable, "stopping", "The server is stopping", "", "Send the request again, to another node or in a moment.")
 	}

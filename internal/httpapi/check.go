@@ -1,0 +1,239 @@
+package httpapi
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/consentline/consentline/internal/access"
+	"github.com/consentline/consentline/internal/act"
+	"github.com/consentline/consentline/internal/check"
+	"github.com/consentline/consentline/internal/consent"
+	"github.com/consentline/consentline/internal/ledger"
+	"github.com/consentline/consentline/internal/phone"
+)
+
+// maxQuestion bounds the body of one question; an honest one has two hundred bytes.
+const maxQuestion = 16 << 10
+
+// postCheck answers one question. It is the call that comes before every message, so it decodes and encodes by hand.
+func (a *API) postCheck(w http.ResponseWriter, r *http.Request, caller *access.Caller) error {
+	began := a.Now()
+	if !bareJSON(r) {
+		if _, err := mediaType(r, typeJSON); err != nil {
+			return err
+		}
+	}
+	s := scratches.Get().(*scratch)
+	defer s.release()
+	if err := s.read(r, maxQuestion); err != nil {
+		return err
+	}
+	var req check.Request
+	if err := check.DecodeQuestion(s.in, &req); err != nil {
+		return questionProblem(err)
+	}
+	v, n, err := a.judge(r.Context(), caller, &req, newPatience(revisionPatience))
+	if err != nil {
+		return err
+	}
+	s.out = check.AppendJSON(s.out[:0], &v, a.Citations)
+	if req.Receipt {
+		if s.out, err = a.appendReceipt(r.Context(), s.out, caller, &req, n, &v); err != nil {
+			return err
+		}
+	}
+	s.out = append(s.out, '\n')
+	a.Metrics.CheckTook(a.Now().Sub(began))
+	a.writeJSON(w, r, s.out)
+	return nil
+}
+
+// bareJSON recognises the one spelling of the headers that nearly every caller sends.
+func bareJSON(r *http.Request) bool {
+	t := r.Header["Content-Type"]
+	return len(t) == 1 && t[0] == typeJSON && r.Header["Content-Encoding"] == nil
+}
+
+// read reads a body of limited size into s.in.
+func (s *scratch) read(r *http.Request, limit int) error {
+	s.in = s.in[:0]
+	for {
+		if len(s.in) > limit {
+			return &http.MaxBytesError{Limit: int64(limit)}
+		}
+		if cap(s.in)-len(s.in) < 512 {
+			s.in = append(make([]byte, 0, 2*cap(s.in)), s.in...)
+		}
+		n, err := r.Body.Read(s.in[len(s.in):cap(s.in)])
+		s.in = s.in[:len(s.in)+n]
+		switch {
+		case errors.Is(err, io.EOF) && len(s.in) <= limit:
+			return nil
+		case err != nil && !errors.Is(err, io.EOF):
+			return problem(http.StatusBadRequest, "body_incomplete", "Body incomplete", "", "The body ended early or took too long. Send the question again.")
+		}
+	}
+}
+
+// judge answers a question by the index or, about the past, by the ledger. What is wrong with the question is an error:
+// a mistyped word must be seen, not taken for a no.
+func (a *API) judge(ctx context.Context, caller *access.Caller, req *check.Request, p *patience) (v check.Verdict, n phone.Number, err error) {
+	n, ok := phone.ParseE164(req.Number)
+	if !ok {
+		if n, err = phone.Parse(string(req.Number), ""); err != nil {
+			return v, 0, err
+		}
+	}
+	if len(caller.Brands) > 0 {
+		if err := a.Gate.Authorize(ctx, caller, access.Check, consent.BrandID(req.Brand)); err != nil {
+			return v, 0, err
+		}
+	}
+	if req.MinRevision > 0 {
+		if err := a.awaitRevision(ctx, req.MinRevision, p); err != nil {
+			return v, 0, err
+		}
+	}
+	q := check.Question{Number: n, Brand: req.Brand, Purpose: req.Purpose, Channel: req.Channel, At: req.At}
+	if m, past := a.past(req); past {
+		v, err = a.judgePast(ctx, q, m)
+	} else {
+		v = a.Index.Check(q)
+	}
+	if err != nil {
+		return v, 0, err
+	}
+	if p := undefined(&v); p != nil {
+		return v, 0, p
+	}
+	a.Metrics.Checked(v.Outcome, v.Code())
+	return v, n, nil
+}
+
+// undefined returns the problem of a question whose brand or purpose nobody defined.
+func undefined(v *check.Verdict) *Problem {
+	for _, r := range v.Reasons() {
+		switch r.Code {
+		case check.UnknownBrand:
+			return unprocessable(act.CodeUnknownBrand, "brand", r.Code.Text()+" "+r.Code.Remedy())
+		case check.UnknownPurpose:
+			return unprocessable(act.CodeUnknownPurpose, "purpose", r.Code.Text()+" "+r.Code.Remedy())
+		}
+	}
+	return nil
+}
+
+// past reports whether a question can only be answered by the ledger, and for which moment.
+func (a *API) past(req *check.Request) (ledger.Moment, bool) {
+	if req.At.IsZero() && req.KnownAt.IsZero() {
+		return ledger.Moment{}, false
+	}
+	now := a.Now()
+	m := ledger.Moment{At: req.At, KnownAt: req.KnownAt}
+	return m, !m.At.IsZero() && m.At.Before(now) || !m.KnownAt.IsZero() && m.KnownAt.Before(now)
+}
+
+// judgePast folds the record anew as it stood, and passes it through the gates. The revision was applied before the
+// ledger was read, so every entry up to it has taken part.
+func (a *API) judgePast(ctx context.Context, q check.Question, m ledger.Moment) (check.Verdict, error) {
+	scope := consent.Scope{Brand: consent.BrandID(q.Brand), Purpose: consent.PurposeID(q.Purpose), Channel: q.Channel}
+	for {
+		revision := a.Index.Revision()
+		record, err := a.Ledger.RecordAt(ctx, q.Number, scope, m)
+		if err != nil && !errors.Is(err, ledger.ErrNotFound) {
+			return check.Verdict{}, err
+		}
+		if record.Entry > revision { // committed, and about to be applied
+			if err := a.Index.WaitFor(ctx, record.Entry); err != nil {
+				return check.Verdict{}, err
+			}
+			continue
+		}
+		v := a.Index.CheckRecord(q, check.StateOf(record), record.Version > 0)
+		v.Revision = revision
+		return v, nil
+	}
+}
+
+// patience is how long the questions of one call may wait together.
+type patience struct {
+	left time.Duration
+}
+
+func newPatience(d time.Duration) *patience { return &patience{left: d} }
+
+// awaitRevision waits until the index has applied an entry that the caller knows of.
+func (a *API) awaitRevision(ctx context.Context, seq uint64, p *patience) error {
+	if a.Index.Revision() >= seq {
+		return nil
+	}
+	if p.left > 0 {
+		began := time.Now() //nolint:forbidigo // how long a caller waits is no fact of the ledger
+		waiting, cancel := context.WithTimeout(ctx, p.left)
+		defer cancel()
+		err := a.Index.WaitFor(waiting, seq)
+		p.left -= time.Since(began)
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+	}
+	return problem(http.StatusPreconditionFailed, "stale_replica", "This node has not seen that revision", "min_revision",
+		fmt.Sprintf("The node is at revision %d. Ask again, or ask another node.", a.Index.Revision()))
+}
+
+// questionProblem says what is wrong with the text of a question.
+func questionProblem(err error) error {
+	var flaw *check.DecodeError
+	if !errors.As(err, &flaw) {
+		return err
+	}
+	switch {
+	case flaw.Field == "" || flaw.Reason == "want a colon":
+		return problem(http.StatusBadRequest, "invalid_json", "Not JSON", "", fmt.Sprintf("The question cannot be read at byte %d: %s.", flaw.Offset, flaw.Reason))
+	case flaw.Reason == check.FlawUnknown:
+		return unprocessable("unknown_field", flaw.Field, flaw.Reason+": leave it out, or correct its name")
+	case flaw.Reason == check.FlawTwice:
+		return unprocessable("duplicate_field", flaw.Field, flaw.Reason+": send it once")
+	case flaw.Reason == check.FlawMissing:
+		return unprocessable(act.CodeMissingField, flaw.Field, flaw.Reason)
+	}
+	return unprocessable(act.CodeInvalidField, flaw.Field, flaw.Reason)
+}
+
+// appendProblem appends a problem as a member's value.
+func appendProblem(dst []byte, p *Problem) []byte {
+	body, err := json.Marshal(p)
+	if err != nil {
+		panic(err) // a Problem holds only texts and a number
+	}
+	return append(dst, body...)
+}
+
+// appendName appends a caller's name for a question as a JSON string. What the decoder took is valid UTF-8.
+func appendName(dst, name []byte) []byte {
+	if plain(name) {
+		return append(append(append(dst, '"'), name...), '"')
+	}
+	var quoted bytes.Buffer
+	e := json.NewEncoder(&quoted)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(string(name)); err != nil {
+		panic(err) // every string can be encoded
+	}
+	return append(dst, bytes.TrimSuffix(quoted.Bytes(), []byte("\n"))...)
+}
+
+func plain(name []byte) bool {
+	for _, c := range name {
+		if c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,7 @@
+package httpapi
+
+import "net/http"
+
+func (a *API) docsRoutes() {
+	_ = http.MethodGet
+}

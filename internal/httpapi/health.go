@@ -1,0 +1,101 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"github.com/consentline/consentline/internal/access"
+	"github.com/consentline/consentline/internal/telemetry"
+)
+
+// Health says that the process answers.
+type Health struct {
+	Status  string `json:"status" doc:"Always ok: a process that is not does not answer." example:"ok"`
+	Version string `json:"version,omitempty" doc:"The version of the program." example:"1.0.0"`
+}
+
+// Readiness says whether checks sent here are answered from a ledger that is known to be fresh.
+type Readiness struct {
+	Ready    bool     `json:"ready" doc:"Whether this node should be sent checks."`
+	Why      []string `json:"why,omitempty" doc:"What keeps it from being ready."`
+	Revision uint64   `json:"revision" doc:"The last entry that checks take into account."`
+	Head     uint64   `json:"head" doc:"The last entry that this node knows to be committed."`
+	LogSize  uint64   `json:"log_size" doc:"How many entries the newest checkpoint of the log covers."`
+}
+
+func (a *API) getHealth(w http.ResponseWriter, r *http.Request) error {
+	return a.writeStatus(w, r, http.StatusOK, Health{Status: "ok", Version: a.Version})
+}
+
+// getReadiness answers 503 with the reasons while the node should be sent no checks.
+func (a *API) getReadiness(w http.ResponseWriter, r *http.Request) error {
+	out := a.readiness(r.Context())
+	if !out.Ready {
+		return a.writeStatus(w, r, http.StatusServiceUnavailable, out)
+	}
+	return a.writeStatus(w, r, http.StatusOK, out)
+}
+
+func (a *API) readiness(ctx context.Context) Readiness {
+	out := Readiness{Revision: a.Index.Revision(), Head: a.Feed.Head()}
+	if out.Revision < out.Head {
+		out.Why = append(out.Why, "the index has not applied all committed entries yet")
+	}
+	if lease := a.Index.Lease(); !lease.Fresh(lease.Now()) {
+		out.Why = append(out.Why, "the node cannot prove that it knows the latest withdrawals, so every check is answered stale")
+	}
+	size, err := a.logSize(ctx)
+	out.LogSize = size
+	switch {
+	case err != nil:
+		a.Log.ErrorContext(ctx, "the log cannot be read", "error", err)
+		out.Why = append(out.Why, "the log's newest checkpoint cannot be read")
+	case a.logWatch.stuck(size, out.Head, a.Now()):
+		out.Why = append(out.Why, "the log is stuck: entries have waited for a checkpoint for more than "+logPatience.String())
+	}
+	out.Ready = len(out.Why) == 0
+	return out
+}
+
+func (a *API) writeStatus(w http.ResponseWriter, r *http.Request, status int, v any) error {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	w.Header()["Content-Type"] = contentJSON
+	w.WriteHeader(status)
+	if _, err := w.Write(append(body, '\n')); err != nil {
+		a.Log.DebugContext(r.Context(), "the caller left before the answer was told", "error", err)
+	}
+	return nil
+}
+
+func (a *API) getMetrics(w http.ResponseWriter, r *http.Request, _ *access.Caller) error {
+	a.Metrics.Handler().ServeHTTP(w, r)
+	return nil
+}
+
+// metricsPatience bounds what a figure may cost the database.
+const metricsPatience = 2 * time.Second
+
+// state is where the figures are read from that nobody counts.
+func (a *API) state() telemetry.State {
+	return telemetry.State{
+		Index: a.Index.Stats, Revision: a.Index.Revision, Head: a.Feed.Head,
+		LogSize: func() uint64 {
+			ctx, cancel := context.WithTimeout(context.Background(), metricsPatience)
+			defer cancel()
+			size, err := a.logSize(ctx)
+			if err != nil {
+				a.Log.ErrorContext(ctx, "the log cannot be read", "error", err)
+			}
+			return size
+		},
+		Fresh: func() float64 {
+			lease := a.Index.Lease()
+			return lease.Remaining(lease.Now()).Seconds()
+		},
+	}
+}

@@ -1,0 +1,152 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/consentline/consentline/internal/consent"
+	"github.com/consentline/consentline/internal/ledger"
+)
+
+// The types in this file are what crosses the wire in more than one resource. The OpenAPI document is emitted from
+// them, so a tag "doc" is documentation that callers read.
+
+// moment is an instant as answers write it; nil where there is none.
+func moment(t time.Time) *ledger.Time {
+	if t.IsZero() {
+		return nil
+	}
+	m := ledger.Time(t)
+	return &m
+}
+
+// zeroOr returns the instant, or the zero time for none.
+func zeroOr(t *ledger.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return time.Time(*t)
+}
+
+// Record is what stands for one subject in one scope.
+type Record struct {
+	Brand   consent.BrandID   `json:"brand" doc:"The brand; * for a restriction that covers every brand." example:"default"`
+	Purpose consent.PurposeID `json:"purpose" doc:"The purpose; * for a restriction that covers every purpose." example:"marketing"`
+	Channel consent.Channel   `json:"channel" doc:"The channel; * for a restriction that covers every channel."`
+
+	Status    consent.Status `json:"status" doc:"Where the record stands now, expiry included."`
+	Level     consent.Level  `json:"level,omitzero" doc:"How strong the standing consent is."`
+	Confirmed bool           `json:"confirmed" doc:"Whether the consent was confirmed (double opt-in)."`
+	Source    consent.Source `json:"source,omitzero" doc:"Where the act that the status rests on came from."`
+
+	GrantedAt    *ledger.Time `json:"granted_at,omitempty" doc:"When the standing consent was given."`
+	ValidUntil   *ledger.Time `json:"valid_until,omitempty" doc:"When it runs out; absent: it stands until withdrawn."`
+	ReviewAt     *ledger.Time `json:"review_at,omitempty" doc:"When the operator wants it looked at again."`
+	RequestedAt  *ledger.Time `json:"requested_at,omitempty" doc:"When a confirmation was asked for that is still open."`
+	RestrictedAt *ledger.Time `json:"restricted_at,omitempty" doc:"When the latest no was said."`
+
+	Disclosure string `json:"disclosure,omitempty" doc:"The wording that was shown, as id@version." example:"newsletter-sms@1"`
+	Entry      uint64 `json:"entry" doc:"The ledger entry that the status rests on."`
+	Conflict   uint64 `json:"conflict,omitempty" doc:"The entry of a grant that did not take effect and waits for review."`
+	Version    int    `json:"version" doc:"How many acts were folded into the record."`
+}
+
+func recordOf(s consent.Scope, r consent.Record, now time.Time) Record {
+	out := Record{
+		Brand: s.Brand, Purpose: s.Purpose, Channel: s.Channel,
+		Status: r.At(now), Level: r.Level, Confirmed: r.Confirmed, Source: r.Source,
+		GrantedAt: moment(r.GrantedAt), ValidUntil: moment(r.ValidUntil), ReviewAt: moment(r.ReviewAt),
+		RequestedAt: moment(r.RequestedAt), RestrictedAt: moment(r.RestrictedAt),
+		Disclosure: ledger.FormatDisclosure(r.Disclosure), Entry: r.Entry, Conflict: r.Conflict, Version: r.Version,
+	}
+	return out
+}
+
+// Question is what a check asks.
+type Question struct {
+	Number      string            `json:"number" doc:"The number, with a plus sign and the country code." example:"+12025550123"`
+	Brand       consent.BrandID   `json:"brand,omitempty" doc:"On whose behalf; absent: default." example:"default"`
+	Purpose     consent.PurposeID `json:"purpose" doc:"What the contact is for." example:"marketing"`
+	Channel     askedChannel      `json:"channel" doc:"The means of contact."`
+	At          *ledger.Time      `json:"at,omitempty" doc:"The moment asked about; absent: now."`
+	KnownAt     *ledger.Time      `json:"known_at,omitempty" doc:"Answer on what was known at this moment; absent: now."`
+	MinRevision uint64            `json:"min_revision,omitempty" doc:"Wait until the node has seen this entry, or answer 412."`
+	Receipt     bool              `json:"receipt,omitempty" doc:"Add a signed statement that can be verified offline."`
+}
+
+// Verdict is the answer to a question.
+type Verdict struct {
+	Verdict        string         `json:"verdict" enum:"allow,deny,defer" doc:"The answer. A defer is a deny that ends by itself at next_allowed_at."`
+	Reasons        []Reason       `json:"reasons" doc:"The gates that failed, the first of which decided; of an allow, what it rests on."`
+	ReasonsOmitted int            `json:"reasons_omitted,omitempty" doc:"How many more reasons there are."`
+	Obligations    []Rule         `json:"obligations,omitempty" doc:"The rules that bind whoever acts on an allow."`
+	Record         *VerdictRecord `json:"record" doc:"The record in the scope; null if there is none."`
+	NextAllowedAt  *ledger.Time   `json:"next_allowed_at" nullable:"true" doc:"Of a defer: the earliest moment that every rule admits."`
+	ChangesAt      *ledger.Time   `json:"changes_at" nullable:"true" doc:"When time alone would change the answer."`
+	UseWithinMS    int64          `json:"use_within_ms" doc:"Of an allow: how many milliseconds after the question was sent it may be used."`
+	Revision       uint64         `json:"revision" doc:"Every entry up to this one has taken part."`
+	CheckedAt      ledger.Time    `json:"checked_at" doc:"When the question was answered."`
+	Receipt        *ReceiptJSON   `json:"receipt,omitempty" doc:"The signed statement, if it was asked for."`
+}
+
+// Reason is one gate that failed, or what an allow rests on.
+type Reason struct {
+	Code     reasonCode `json:"code" doc:"The stable code."`
+	Text     string     `json:"text" doc:"The code in a sentence."`
+	Rule     string     `json:"rule,omitempty" doc:"The rule that failed or exempted."`
+	Citation string     `json:"citation,omitempty" doc:"What the rule is taken from."`
+	List     string     `json:"list,omitempty" doc:"The suppression list."`
+	Entry    uint64     `json:"entry,omitempty" doc:"The ledger entry that it rests on."`
+}
+
+// Rule is a rule by which a verdict was reached.
+type Rule struct {
+	Rule     string `json:"rule" doc:"The rule's id."`
+	Citation string `json:"citation,omitempty" doc:"What the rule is taken from."`
+}
+
+// VerdictRecord is what a verdict says of the record.
+type VerdictRecord struct {
+	_          struct{}       `nullable:"true"`
+	Status     consent.Status `json:"status" doc:"Where the record stood at the moment asked about."`
+	Level      levelOrNone    `json:"level" doc:"How strong the consent is; empty without one."`
+	Confirmed  bool           `json:"confirmed" doc:"Whether the consent was confirmed."`
+	GrantedAt  *ledger.Time   `json:"granted_at" nullable:"true" doc:"When the consent was given."`
+	ValidUntil *ledger.Time   `json:"valid_until" nullable:"true" doc:"When it runs out."`
+	Entry      uint64         `json:"entry" doc:"The ledger entry that the status rests on."`
+}
+
+// VerdictJSON is a verdict as check.AppendJSON has written it.
+type VerdictJSON json.RawMessage
+
+// MarshalJSON returns the verdict as it is.
+func (v VerdictJSON) MarshalJSON() ([]byte, error) { return v, nil }
+
+// ReceiptJSON is a receipt as package verify writes it.
+type ReceiptJSON json.RawMessage
+
+// MarshalJSON returns the receipt as it is.
+func (r ReceiptJSON) MarshalJSON() ([]byte, error) { return r, nil }
+
+// CheckBatch is many questions at once.
+type CheckBatch struct {
+	Items []CheckItem `json:"items" maxItems:"10000" doc:"Up to 10,000 questions; stream more as application/x-ndjson."`
+}
+
+// CheckItem is a question with the caller's name for it.
+type CheckItem struct {
+	CorrelationID string `json:"correlation_id,omitempty" doc:"The caller's name for the question; absent: its index."`
+	Question
+}
+
+// CheckBatchAnswer is what became of many questions, in their order.
+type CheckBatchAnswer struct {
+	Items []CheckAnswer `json:"items" doc:"One answer for each question, in their order."`
+}
+
+// CheckAnswer is a verdict, or why the question could not be answered.
+type CheckAnswer struct {
+	CorrelationID string   `json:"correlation_id" doc:"The caller's name for the question."`
+	Answer        *Verdict `json:"answer,omitempty" doc:"The verdict."`
+	Problem       *Problem `json:"problem,omitempty" doc:"Why there is none."`
+}
