@@ -12,6 +12,11 @@ const anyNumber = "#"
 // read finds the word sets of a token. A word that is not known is tried again as people disguise or mistype words:
 // look-alike letters, stretched letters, digits for letters, one slip of the finger.
 func (s *Set) read(t *token) {
+	if w, ok := squeeze(t.typed, 1); ok {
+		if _, known := s.lexicon[w]; known && s.look(t, w) {
+			return
+		}
+	}
 	if s.look(t, t.typed) {
 		return
 	}
