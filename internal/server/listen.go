@@ -66,7 +66,7 @@ func (s *Server) Serve(ctx context.Context, l Listening) error {
 	return errors.Join(err, shutdown(servers, grace))
 }
 
-// The limits of a call. A body that is streamed may take as long as it likes while it moves.
+// The limits of a call. Routes with streamed bodies lift bodyTimeout and keep their own.
 const (
 	headerTimeout = 10 * time.Second
 	bodyTimeout   = time.Minute
@@ -77,7 +77,7 @@ const (
 func (s *Server) httpServer(h http.Handler) *http.Server {
 	stopping, stop := context.WithCancel(context.Background())
 	server := &http.Server{
-		Handler:           &patience{next: h, stopping: stopping, now: time.Now}, //nolint:forbidigo // deadlines of sockets are wall time
+		Handler:           &patience{next: h, stopping: stopping},
 		ReadHeaderTimeout: headerTimeout, ReadTimeout: bodyTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 		ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelWarn),
 	}

@@ -1,0 +1,284 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/consentline/consentline/internal/transfer"
+	"github.com/consentline/consentline/verify"
+
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+type exportCmd struct {
+	Format string `enum:"csv,ndjson" default:"csv" help:"The format of the records: csv, or ndjson."`
+	Plain  bool   `help:"Write CSV for programs: numbers as +…, nothing guarded against spreadsheets."`
+	Output string `short:"o" placeholder:"FILE" help:"Where to write; left out: standard output. It appears only when it is complete."`
+	Log    string `placeholder:"DIR" help:"Write a copy of the public log to this directory, in place of records; an earlier copy is continued."`
+	target
+	jsonFlag
+}
+
+// Help implements kong.HelpProvider.
+func (exportCmd) Help() string {
+	return `Writes one row for each person and scope, as it stands now. Numbers are shown in full only to those who may see them. CSV is made so that a spreadsheet takes it as it is (numbers as tel:+…, nothing that it would run as a formula), and import takes it back.
+
+That data was exported, by whom and how much, is itself recorded in the ledger.
+
+With --log it copies the log that verify checks, and continues a copy that is there. A copy holds no personal data.
+
+Examples:
+  consentline export -o records.csv
+  consentline export --format ndjson | jq 'select(.status == "granted")'
+  consentline export --log ./copy && consentline verify ./copy`
+}
+
+// Run exports records, or the log.
+func (c *exportCmd) Run(ctx context.Context, a *App) (err error) {
+	conn, err := c.connect(ctx, a, mustExist)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, conn.close()) }()
+	if c.Log != "" {
+		return c.copyLog(ctx, a, conn)
+	}
+	answer, err := conn.do(ctx, request{method: http.MethodGet, path: "/v1/export", accept: "application/x-ndjson"})
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	total, err := strconv.ParseInt(answer.Header.Get("Consentline-Records"), 10, 64)
+	if err != nil {
+		total = -1
+	}
+	bar := a.newProgress("export", total, "records")
+	n := int64(0)
+	err = a.writeOutput(c.Output, func(out io.Writer) error {
+		sink := c.sink(out)
+		in := bufio.NewScanner(answer.Body)
+		in.Buffer(make([]byte, 64<<10), 1<<20)
+		for in.Scan() {
+			if err := sink.write(in.Bytes()); err != nil {
+				return err
+			}
+			n++
+			bar.at(n, n)
+		}
+		return errors.Join(in.Err(), sink.flush())
+	})
+	bar.finish()
+	if err == nil {
+		err = c.complete(answer, n)
+	}
+	if err != nil {
+		return fmt.Errorf("the export is not complete: %w", err)
+	}
+	return nil
+}
+
+// complete holds what came against what the server says, at the end, that it sent.
+func (c *exportCmd) complete(answer *http.Response, n int64) error {
+	said := answer.Trailer.Get("Consentline-Exported")
+	if said == "" {
+		return nil
+	}
+	if sent, err := strconv.ParseInt(said, 10, 64); err != nil || sent != n {
+		return fmt.Errorf("%d records came of %s", n, said)
+	}
+	return nil
+}
+
+// recordSink writes records in one format.
+type recordSink struct {
+	out  *bufio.Writer
+	csv  *transfer.Writer
+	seen bool
+}
+
+func (c *exportCmd) sink(out io.Writer) *recordSink {
+	if c.Format == "ndjson" || c.JSON {
+		return &recordSink{out: bufio.NewWriterSize(out, 64<<10)}
+	}
+	return &recordSink{csv: transfer.NewWriter(out, transfer.WriterOptions{Spreadsheet: !c.Plain})}
+}
+
+// exported is one line of GET /v1/export.
+type exported struct {
+	Number string `json:"number"`
+	wireRecord
+	Source      string     `json:"source"`
+	RequestedAt *time.Time `json:"requested_at"`
+	ReviewAt    *time.Time `json:"review_at"`
+	Disclosure  string     `json:"disclosure"`
+}
+
+// columns are those of the dialect by which import takes an export back, and what stands beside them.
+var columns = []string{
+	"number", "brand", "purpose", "channel", "act", "effective_at", "level", "confirmed", "source", "valid_until", "review_at", "disclosure",
+	"correlation_id", "status", "conflict",
+}
+
+func (s *recordSink) write(line []byte) error {
+	if s.csv == nil {
+		_, err := s.out.Write(append(line, '\n'))
+		return err
+	}
+	if err := s.header(); err != nil {
+		return err
+	}
+	var r exported
+	if err := json.Unmarshal(line, &r); err != nil {
+		return err
+	}
+	conflict := ""
+	if r.Conflict > 0 {
+		conflict = strconv.FormatUint(r.Conflict, 10)
+	}
+	act, at := r.lastAct()
+	return s.csv.Write(s.csv.Number(r.Number), r.Brand, r.Purpose, r.Channel, act, optional(at), r.Level, strconv.FormatBool(r.Confirmed), r.Source,
+		optional(r.ValidUntil), optional(r.ReviewAt), r.Disclosure, "entry-"+strconv.FormatUint(r.Entry, 10), r.Status, conflict)
+}
+
+func (s *recordSink) header() error {
+	if s.seen {
+		return nil
+	}
+	s.seen = true
+	return s.csv.Write(columns...)
+}
+
+func (s *recordSink) flush() error {
+	if s.csv == nil {
+		return s.out.Flush()
+	}
+	if err := s.header(); err != nil {
+		return err
+	}
+	return s.csv.Flush()
+}
+
+// lastAct is the act that the record's status is the outcome of, and when it happened.
+func (r *exported) lastAct() (act string, at *time.Time) {
+	switch r.Status {
+	case "pending":
+		return "requested", r.RequestedAt
+	case "granted":
+		return r.Status, r.GrantedAt
+	case "expired":
+		if r.GrantedAt != nil {
+			return "granted", r.GrantedAt // and valid_until says the rest
+		}
+		return r.Status, nil
+	}
+	return r.Status, r.RestrictedAt
+}
+
+func optional(t *time.Time) string {
+	if t == nil {
+		return ""
+	}
+	return wireTime(*t)
+}
+
+// copyLog copies every resource that the newest checkpoint covers. The checkpoint is written last: a copy that was cut
+// short is a good copy of an older log, and the next run continues it.
+func (c *exportCmd) copyLog(ctx context.Context, a *App, conn *connection) error {
+	if err := conn.settle(ctx); err != nil {
+		return err
+	}
+	key, err := conn.fetch(ctx, logPath+keyName)
+	if err != nil {
+		return err
+	}
+	_, verifier, err := readKey(key)
+	if err != nil {
+		return err
+	}
+	policy, err := policyOf("", verifier)
+	if err != nil {
+		return err
+	}
+	signed, err := conn.fetch(ctx, logPath+verify.CheckpointPath)
+	if err != nil {
+		return err
+	}
+	checkpoint, err := policy.OpenCheckpoint(signed)
+	if err != nil {
+		return err
+	}
+	tiles := logTiles(checkpoint.Size)
+	bar := a.newProgress("copy", int64(len(tiles)), "files")
+	for i, t := range tiles {
+		if err := copyTile(ctx, conn.client, c.Log, t); err != nil {
+			bar.finish()
+			return err
+		}
+		bar.at(int64(i+1), int64(i+1))
+	}
+	bar.finish()
+	if err := errors.Join(writeWhole(filepath.Join(c.Log, keyName), key), writeWhole(filepath.Join(c.Log, verify.CheckpointPath), signed)); err != nil {
+		return err
+	}
+	if c.JSON {
+		return json.NewEncoder(a.Out).Encode(map[string]any{"directory": c.Log, "origin": checkpoint.Origin, "entries": checkpoint.Size})
+	}
+	_, err = fmt.Fprintf(a.Out, "%s entries of %s are in %s.\n", count(checkpoint.Size), printable(checkpoint.Origin), c.Log)
+	return err
+}
+
+// logTiles lists the tiles that a log of a size has: those of hashes on every level, and those of entries.
+func logTiles(size int64) []tlog.Tile {
+	tiles := tlog.NewTiles(verify.TileHeight, 0, size)
+	for n := int64(0); n*verify.TileWidth < size; n++ {
+		width := min(int64(verify.TileWidth), size-n*verify.TileWidth)
+		tiles = append(tiles, tlog.Tile{H: verify.TileHeight, L: verify.EntryLevel, N: n, W: int(width)})
+	}
+	return tiles
+}
+
+func copyTile(ctx context.Context, c *client, dir string, t tlog.Tile) error {
+	path := verify.TilePath(t)
+	file := filepath.Join(dir, filepath.FromSlash(path))
+	if _, err := os.Stat(file); err == nil {
+		return nil // a tile never changes
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	body, err := c.fetch(ctx, logPath+path)
+	if err != nil {
+		return err
+	}
+	return writeWhole(file, body)
+}
+
+func (c *client) fetch(ctx context.Context, path string) ([]byte, error) {
+	answer, err := c.do(ctx, request{method: http.MethodGet, path: path})
+	if err != nil {
+		return nil, err
+	}
+	defer answer.Body.Close()
+	return io.ReadAll(io.LimitReader(answer.Body, 1<<20))
+}
+
+// writeWhole replaces a file by a rename, so that nobody finds half of it.
+func writeWhole(path string, body []byte) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	tmp := path + ".partial"
+	if err := os.WriteFile(tmp, body, 0o644); err != nil {
+		return err
+	}
+	return os.Rename(tmp, path)
+}

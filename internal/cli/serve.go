@@ -1,0 +1,127 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"syscall"
+	"time"
+
+	"github.com/consentline/consentline/internal/access"
+	"github.com/consentline/consentline/internal/demo"
+	"github.com/consentline/consentline/internal/server"
+)
+
+type serveCmd struct {
+	Data      string        `default:"./consentline-data" env:"CONSENTLINE_DATA" placeholder:"DIR" help:"The data directory; it is made if it is not there."`
+	Listen    string        `default:"127.0.0.1:8080" env:"CONSENTLINE_LISTEN" placeholder:"HOST:PORT" help:"The address to answer on; port 0 takes a free one."`
+	Demo      bool          `help:"Load a sample of about 5,000 fictional people into an empty ledger first."`
+	Origin    string        `env:"CONSENTLINE_ORIGIN" placeholder:"NAME" help:"The public log's name, such as consent.example/log. It stands in every checkpoint: choose it once."`
+	Grace     time.Duration `default:"15s" help:"How long calls under way may take when the server stops."`
+	LogFormat string        `enum:"text,json" default:"text" help:"How to write the log: text or json."`
+	LogLevel  slog.Level    `default:"info" help:"The least level to log: debug, info, warn or error."`
+	jsonFlag
+}
+
+// Help implements kong.HelpProvider.
+func (serveCmd) Help() string {
+	return `The server keeps everything in the data directory and answers REST under /v1, documentation at /docs, and /healthz, /readyz and /metrics. Other commands on this machine that are given the same --data go through it.
+
+At the first start it makes an admin key and prints it once. SIGINT or SIGTERM stops it: calls under way are finished.
+
+Examples:
+  consentline serve --demo
+  consentline serve --data /var/lib/consentline --listen 0.0.0.0:8080 --log-format json`
+}
+
+// started is what serve tells, once it answers.
+type started struct {
+	Address string `json:"address"`
+	Data    string `json:"data"`
+	Key     string `json:"key,omitempty"` // of an admin; only when there was none
+}
+
+// Run serves until the context ends.
+func (c *serveCmd) Run(ctx context.Context, a *App) error {
+	log := c.logger(a)
+	s, err := server.Open(ctx, server.Config{DataDir: c.Data, Origin: c.Origin, Now: a.Now, Log: log})
+	if errors.Is(err, server.ErrInUse) {
+		return describeOwner(c.Data, err)
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(c.serve(ctx, a, s), s.Close())
+}
+
+func (c *serveCmd) logger(a *App) *slog.Logger {
+	options := &slog.HandlerOptions{Level: c.LogLevel}
+	if c.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(a.Err, options))
+	}
+	return slog.New(slog.NewTextHandler(a.Err, options))
+}
+
+func (c *serveCmd) serve(ctx context.Context, a *App, s *server.Server) (err error) {
+	leave, err := own(c.Data, a.Now(), c.Listen)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, leave()) }()
+	if c.Demo && !demo.Loaded(s) {
+		sum, err := demo.Load(ctx, s, demo.Options{})
+		if err != nil {
+			return fmt.Errorf("load the sample into %s: %w", c.Data, err)
+		}
+		s.Log.InfoContext(ctx, "loaded the sample", "people", sum.People, "acts", sum.Acts)
+	}
+	serving, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	err = s.Serve(serving, server.Listening{
+		Addr: c.Listen, Version: buildVersion().Version, Grace: c.Grace,
+		Ready: func(addr net.Addr) {
+			if err := c.greet(serving, a, s, addr); err != nil {
+				fail(err)
+			}
+		},
+	})
+	if cause := context.Cause(serving); ctx.Err() == nil && cause != nil && !errors.Is(cause, context.Canceled) {
+		err = errors.Join(cause, err)
+	}
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%w: choose another address with --listen, such as --listen 127.0.0.1:%d", err, freePort)
+	}
+	if err == nil {
+		s.Log.InfoContext(context.WithoutCancel(ctx), "stopped")
+	}
+	return err
+}
+
+// freePort is one to suggest when the usual one is taken.
+const freePort = 8081
+
+// greet tells where the server answers, and makes the first admin key. It comes after listening has begun: a key that
+// was made before a failure to listen would be lost unseen.
+func (c *serveCmd) greet(ctx context.Context, a *App, s *server.Server, addr net.Addr) error {
+	out := started{Address: "http://" + addr.String(), Data: c.Data}
+	if len(s.Gate.Keys()) == 0 {
+		_, secret, err := s.Gate.Create(ctx, access.Local, access.Key{Name: "first admin key", Role: access.Admin})
+		if err != nil {
+			return fmt.Errorf("make the first admin key: %w", err)
+		}
+		out.Key = secret
+	}
+	s.Log.InfoContext(ctx, "ready", "address", out.Address, "data", c.Data, "records", s.Index.Stats().Records)
+	if c.JSON {
+		return json.NewEncoder(a.Out).Encode(out)
+	}
+	key := "there is one already; make another with: consentline keys create --data " + c.Data + " --role admin NAME"
+	if out.Key != "" {
+		key = out.Key + "  (shown only now: keep it)"
+	}
+	_, err := fmt.Fprintf(a.Out, "Consentline answers at %s\n  documentation  %s/docs\n  admin key      %s\n", out.Address, out.Address, key)
+	return err
+}

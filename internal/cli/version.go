@@ -1,0 +1,70 @@
+package cli
+
+import (
+	"encoding/json"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/consentline/consentline/internal/server"
+)
+
+// program is what the build left in the executable about itself.
+type program struct {
+	Version  string `json:"version"`
+	Commit   string `json:"commit,omitempty"`
+	Modified bool   `json:"modified,omitempty"` // there were changes that the commit does not have
+	Go       string `json:"go"`
+	Platform string `json:"platform"`
+	Schema   int    `json:"schema"` // of the database, up to which this program knows it
+}
+
+func buildVersion() program {
+	p := program{Version: "devel", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, Schema: server.SchemaVersion()}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return p
+	}
+	if v := info.Main.Version; v != "" && v != "(devel)" {
+		p.Version = v
+	}
+	for _, s := range info.Settings {
+		switch s.Key {
+		case "vcs.revision":
+			p.Commit = s.Value
+		case "vcs.modified":
+			p.Modified = s.Value == "true"
+		}
+	}
+	return p
+}
+
+type versionCmd struct {
+	jsonFlag
+}
+
+// Help implements kong.HelpProvider.
+func (versionCmd) Help() string {
+	return "Shows the version and commit of this program, the Go release that built it, and the newest database schema it knows."
+}
+
+// Run says which program this is.
+func (c *versionCmd) Run(a *App) error {
+	p := buildVersion()
+	if c.JSON {
+		return json.NewEncoder(a.Out).Encode(p)
+	}
+	commit := p.Commit
+	if commit == "" {
+		commit = "unknown"
+	}
+	if p.Modified {
+		commit += " (modified)"
+	}
+	t := newTable(a.Out)
+	t.pair("version", p.Version)
+	t.pair("commit", commit)
+	t.pair("go", p.Go)
+	t.pair("platform", p.Platform)
+	t.pair("schema", p.Schema)
+	return t.flush()
+}
