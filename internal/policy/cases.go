@@ -176,6 +176,9 @@ func (c *Case) moment(s string) (time.Time, error) {
 	if err != nil {
 		return t, fmt.Errorf("%q is no local time", s)
 	}
+	if first := t.Add(-time.Hour); first.Format(caseTime) == t.Format(caseTime) {
+		t = first // the standard library does not say which pass of a repeated hour it takes
+	}
 	if second {
 		t = t.Add(time.Hour)
 	}
@@ -299,31 +302,39 @@ func (r *Rules) RunCases(cases []Case) []CaseResult {
 
 // runCase returns what came out, or nothing if that is as written.
 func (r *Rules) runCase(c Case) string {
-	q := c.question
-	place, err := r.Locate(c.places)
+	j, err := r.judgeCase(&c)
 	if err != nil {
 		return err.Error()
 	}
-	q.Place = place
-	for _, id := range c.switches {
-		s, known := r.Switch(id)
-		if !known {
-			return "no pack defines the switch " + id
-		}
-		q.Switches |= s
-	}
-	if c.dispatch != "" {
-		q.DispatchZone, _ = r.DispatchZone(c.dispatch)
-	}
-	book := c.book
-	book.rules, book.now = r, q.At.Unix()
-	q.Attempts, q.Registries = &book, &book
-	var j Judgement
-	r.Judge(&q, &j)
 	if r.asWritten(&c, &j) {
 		return ""
 	}
 	return r.Describe(&j, c.zone)
+}
+
+func (r *Rules) judgeCase(c *Case) (j Judgement, err error) {
+	q := c.question
+	if q.Place, err = r.Locate(c.places); err != nil {
+		return j, err
+	}
+	for _, id := range c.switches {
+		s, known := r.Switch(id)
+		if !known {
+			return j, fmt.Errorf("no pack defines the switch %s", id)
+		}
+		q.Switches |= s
+	}
+	if c.dispatch != "" {
+		var known bool
+		if q.DispatchZone, known = r.DispatchZone(c.dispatch); !known {
+			return j, fmt.Errorf("no time zone %q is known", c.dispatch)
+		}
+	}
+	book := c.book
+	book.rules, book.now = r, q.At.Unix()
+	q.Attempts, q.Registries = &book, &book
+	r.Judge(&q, &j)
+	return j, nil
 }
 
 func (r *Rules) asWritten(c *Case, j *Judgement) bool {

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -32,9 +33,10 @@ type Rules struct {
 	bans      []banTable
 	copies    map[RuleIndex][]RuleIndex // a rule to its forms under the operator's overrides
 
-	zones    []*zone
-	zoneID   map[string]uint16
-	zoneSets [][]uint16
+	zones     []*zone
+	zoneID    map[string]uint16
+	zoneSets  [][]uint16
+	zoneSetID map[string]uint16
 
 	jurisdictions []jurisdiction
 	byRegion      map[string]uint16
@@ -122,7 +124,7 @@ func Compile(packs []*Pack) (*Rules, error) { return compile(packs, Changes{}) }
 
 func compile(packs []*Pack, changes Changes) (*Rules, error) {
 	r := &Rules{
-		packs: packs, changes: changes, byID: map[string]RuleIndex{}, calendars: map[string]*Calendar{}, zoneID: map[string]uint16{},
+		packs: packs, changes: changes, byID: map[string]RuleIndex{}, calendars: map[string]*Calendar{}, zoneID: map[string]uint16{}, zoneSetID: map[string]uint16{},
 		byRegion: map[string]uint16{}, groupID: map[string]uint16{}, copies: map[RuleIndex][]RuleIndex{}, when: make([]condition, 1), tree: newTrie(),
 		postal: map[string]string{}, postalZones: map[string]string{},
 	}
@@ -239,118 +241,6 @@ func (r *Rules) span(rule *Rule) ([]interval, error) {
 		}
 	}
 	return []interval{one}, nil
-}
-
-// zone returns the index of a zone, the same for two names that have kept the same time.
-func (r *Rules) zone(name string) (uint16, error) {
-	if id, known := r.zoneID[name]; known {
-		return id, nil
-	}
-	z, err := newZone(name)
-	if err != nil {
-		return 0, err
-	}
-	for i, other := range r.zones {
-		if other.same(z) {
-			r.zoneID[name] = uint16(i)
-			return uint16(i), nil
-		}
-	}
-	r.zones = append(r.zones, z)
-	r.zoneID[name] = uint16(len(r.zones) - 1)
-	return r.zoneID[name], nil
-}
-
-// zoneSet returns the index of the set of zones, in the order of their indexes.
-func (r *Rules) zoneSet(names []string) (uint16, error) {
-	set := make([]uint16, 0, len(names))
-	for _, name := range names {
-		id, err := r.zone(name)
-		if err != nil {
-			return 0, err
-		}
-		set = append(set, id)
-	}
-	slices.Sort(set)
-	set = slices.Compact(set)
-	for i, other := range r.zoneSets {
-		if slices.Equal(set, other) {
-			return uint16(i), nil
-		}
-	}
-	r.zoneSets = append(r.zoneSets, set)
-	return uint16(len(r.zoneSets) - 1), nil
-}
-
-// place packs the atlas into the tree that a judgement walks.
-func (r *Rules) place() error {
-	a, err := newAtlas(r.packs)
-	if err != nil {
-		return err
-	}
-	ids := map[place]int32{}
-	zonesOf := map[string][]string{}
-	for _, prefix := range a.prefixes() {
-		regions, known := longest(a.regions, prefix)
-		zones, timed := longest(a.zones, prefix)
-		if !known || len(regions) == 0 || !timed {
-			r.tree.put(prefix, 0)
-			continue
-		}
-		p := place{group: r.group(regions)}
-		p.vague, _ = longest(a.vague, prefix)
-		if p.zones, err = r.zoneSet(zones); err != nil {
-			return fmt.Errorf("prefix %s: %w", prefix, err)
-		}
-		if _, seen := ids[p]; !seen {
-			ids[p] = int32(len(ids) + 1)
-			r.places = append(r.places, p)
-		}
-		r.tree.put(prefix, ids[p])
-		for _, region := range regions {
-			if !p.vague {
-				zonesOf[region] = append(zonesOf[region], zones...)
-			}
-		}
-	}
-	return r.addresses(zonesOf)
-}
-
-// addresses prepares what the address facts of a subject can say.
-func (r *Rules) addresses(zonesOf map[string][]string) (err error) {
-	r.regionZones = make([]uint16, len(r.jurisdictions))
-	for i, j := range r.jurisdictions {
-		zones := zonesOf[j.region]
-		for _, p := range j.chain {
-			if len(zones) == 0 && p.Zone != "" {
-				zones = []string{p.Zone}
-			}
-		}
-		if r.regionZones[i], err = r.zoneSet(zones); err != nil {
-			return fmt.Errorf("region %s: %w", j.region, err)
-		}
-		r.group([]string{j.region})
-	}
-	for _, p := range r.packs {
-		for region, codes := range p.Postal {
-			for _, code := range codes {
-				country, _, _ := strings.Cut(region, "-")
-				r.postal[country+" "+code] = region
-			}
-		}
-		for code, zone := range p.PostalZones {
-			r.postalZones[p.Region+" "+code] = zone
-			if _, err := r.zone(zone); err != nil {
-				return err
-			}
-		}
-	}
-	for name := range r.zoneID { // so that a declared zone finds its set of one
-		if _, err := r.zoneSet([]string{name}); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // group returns the index of the set of regions, merging what holds in each.

@@ -49,17 +49,28 @@ func (r *Rules) Locate(a Address) (Place, error) {
 	if zone == "" {
 		return p, nil
 	}
-	id, known := r.zoneID[zone]
+	id, known := r.findZone(zone)
 	if !known {
-		return Place{}, fmt.Errorf("the time zone %q is not one in which a known number may be", zone)
+		return Place{}, fmt.Errorf("no time zone %q is known", zone)
 	}
-	for i, set := range r.zoneSets {
-		if len(set) == 1 && set[0] == id {
-			p.zones = uint16(i) + 1
-			return p, nil
-		}
+	p.zones = r.zoneSetID[fmt.Sprint([]uint16{id})] + 1
+	return p, nil
+}
+
+// findZone finds the zone that has kept the same time as the one named, which may be another name of it.
+func (r *Rules) findZone(name string) (uint16, bool) {
+	if id, known := r.zoneID[name]; known {
+		return id, true
 	}
-	return Place{}, fmt.Errorf("the time zone %q is not one in which a known number may be", zone)
+	if _, err := knownZone(name); err != nil {
+		return 0, false
+	}
+	z, err := newZone(name)
+	if err != nil {
+		return 0, false
+	}
+	i := slices.IndexFunc(r.zones, z.same)
+	return uint16(max(i, 0)), i >= 0
 }
 
 // resolve finds the narrowest region that the address names: by subdivision, by postal code, or the country.

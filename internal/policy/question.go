@@ -49,9 +49,9 @@ type Question struct {
 // DispatchZone is the zone in which a message leaves, as [Rules.DispatchZone] resolves it; zero is unknown.
 type DispatchZone uint16
 
-// DispatchZone resolves an IANA zone for use in questions, false if it is not one in which a known number may be.
+// DispatchZone resolves an IANA zone for use in questions, false if there is none of that name.
 func (r *Rules) DispatchZone(name string) (DispatchZone, bool) {
-	id, known := r.zoneID[name]
+	id, known := r.findZone(name)
 	return DispatchZone(id + 1), known
 }
 

@@ -1,0 +1,171 @@
+package policy
+
+import (
+	"testing"
+
+	"github.com/consentline/consentline/internal/consent"
+)
+
+// synthetic compiles one pack that covers the German prefix, for rules that no built-in pack has.
+func synthetic(t *testing.T, rules string) *Rules {
+	t.Helper()
+	packs, err := Load(packFS(map[string]string{"p": "title: x\nas_of: 2026-01-01\nregion: DE\nzone: Europe/Berlin\nprefixes: ['49']\nrules:\n" +
+		"  - {id: p.yes, citation: c, verified: false, consent: {requires: none}}\n" + rules}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := Compile(packs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestRulesThatNoPackHasYet(t *testing.T) {
+	const zone = "Europe/Berlin"
+	for name, c := range map[string]struct {
+		rule, at, want string
+		change         func(*testing.T, *Rules, *Question)
+	}{
+		"a window that the clocks skip": {"hours: {daily: '02:15-02:45'}", "2026-03-28T02:45", "defer 2026-03-30T02:15:00; outside_window p.r", nil},
+		"a window cut by the gap":       {"hours: {daily: '01:30-03:30'}", "2026-03-29T01:59", "allow", nil},
+		"after the gap":                 {"hours: {daily: '02:30-03:30'}", "2026-03-29T01:59", "defer 2026-03-29T03:00:00; outside_window p.r", nil},
+		"a window in the fold":          {"hours: {daily: '02:15-02:45'}", "2026-10-25T01:00", "defer 2026-10-25T02:15:00; outside_window p.r", nil},
+		"between its two passes": {"hours: {daily: '02:15-02:45'}", "2026-10-25T02:50", "defer 2026-10-25T02:15:00; outside_window p.r", func(t *testing.T, _ *Rules, q *Question) {
+			if _, offset := q.At.Zone(); offset != 7200 {
+				t.Fatal("the case must start in the first pass")
+			}
+		}},
+		"whole day":                    {"hours: {daily: all}", "2026-10-25T00:00", "allow", nil},
+		"open until midnight":          {"hours: {daily: '20:00-24:00'}", "2026-11-18T23:59", "allow", nil},
+		"dispatcher's clock":           {"hours: {daily: '09:00-17:00', clock: dispatcher}", "2026-11-18T16:30", "allow", dispatchFrom("Europe/Berlin")},
+		"dispatcher's clock elsewhere": {"hours: {daily: '09:00-17:00', clock: dispatcher}", "2026-11-18T16:30", "defer 2026-11-19T08:00:00; outside_window p.r", dispatchFrom("Europe/Athens")},
+		"dispatcher unknown":           {"hours: {daily: '09:00-17:00', clock: dispatcher}", "2026-11-18T17:00", "defer 2026-11-19T09:00:00; outside_window p.r", nil},
+		"fixed clock":                  {"hours: {daily: '09:00-17:00', clock: Asia/Tokyo}", "2026-11-18T10:00", "defer 2026-11-19T01:00:00; outside_window p.r", nil},
+		"calendar day":                 {"cap: {max: 1, per: day, by: subject, counts: attempts}", "2026-11-18T23:00", "defer 2026-11-19T00:00:00; cap_reached p.r", attempted("2026-11-18T00:00")},
+		"calendar day before":          {"cap: {max: 1, per: day, by: subject, counts: attempts}", "2026-11-18T00:00", "allow", attempted("2026-11-17T23:59")},
+		"calendar week":                {"cap: {max: 1, per: week, by: subject, counts: attempts}", "2026-11-22T23:59", "defer 2026-11-23T00:00:00; cap_reached p.r", attempted("2026-11-16T00:00")},
+		"calendar week before":         {"cap: {max: 1, per: week, by: subject, counts: attempts}", "2026-11-16T00:00", "allow", attempted("2026-11-15T23:59")},
+		"calendar month":               {"cap: {max: 1, per: month, by: subject, counts: attempts}", "2026-12-31T12:00", "defer 2027-01-01T00:00:00; cap_reached p.r", attempted("2026-12-01T00:00")},
+		"day of the fold":              {"cap: {max: 1, per: day, by: subject, counts: attempts}", "2026-10-25T12:00", "defer 2026-10-26T00:00:00; cap_reached p.r", attempted("2026-10-25T00:30")},
+		"for ever":                     {"cap: {max: 1, per: forever, by: subject, counts: attempts}", "2026-11-18T12:00", "deny; cap_reached p.r", attempted("1999-01-01T00:00")},
+		"starts at midnight":           {"effective_from: 2026-11-18, ban: x", "2026-11-18T00:00", "deny; banned p.r", nil},
+		"not a minute before":          {"effective_from: 2026-11-18, ban: x", "2026-11-17T23:59", "allow", nil},
+		"ends at midnight":             {"effective_until: 2026-11-18, ban: x", "2026-11-18T00:00", "allow", nil},
+		"holds to the last minute":     {"effective_until: 2026-11-18, ban: x", "2026-11-17T23:59", "defer 2026-11-18T00:00:00; banned p.r", nil},
+		"opens when the rule ends":     {"effective_until: 2026-11-18, hours: {daily: none}", "2026-11-17T12:00", "defer 2026-11-18T00:00:00; outside_window p.r", nil},
+		"a later rule closes for good": {"effective_from: 2026-11-19, hours: {daily: none}", "2026-11-18T12:00", "allow", nil},
+		"never open":                   {"hours: {daily: none}", "2026-11-18T12:00", "deny; outside_window p.r", nil},
+		"sender not of the rule":       {"senders: [short_code], ban: x", "2026-11-18T12:00", "allow", nil},
+		"sender of the rule":           {"senders: [short_code], ban: x", "2026-11-18T12:00", "deny; banned p.r", func(_ *testing.T, _ *Rules, q *Question) { q.Sender = ShortCode }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := synthetic(t, "  - {id: p.r, citation: c, verified: false, "+c.rule+"}\n")
+			q := &Question{Number: 4930231250, Channel: consent.SMS, Class: consent.Marketing, At: at(t, zone, c.at)}
+			if c.change != nil {
+				c.change(t, r, q)
+			}
+			want := c.want
+			if rest, exempt := want, "; exempt p.yes"; rest == "allow" {
+				want += exempt
+			}
+			if got := verdict(t, r, q); got != want {
+				t.Errorf("got %s, want %s", got, want)
+			}
+		})
+	}
+}
+
+func dispatchFrom(zone string) func(*testing.T, *Rules, *Question) {
+	return func(t *testing.T, r *Rules, q *Question) {
+		var known bool
+		if q.DispatchZone, known = r.DispatchZone(zone); !known {
+			t.Fatalf("%s is not known", zone)
+		}
+	}
+}
+
+func attempted(when string) func(*testing.T, *Rules, *Question) {
+	return func(t *testing.T, _ *Rules, q *Question) {
+		q.Attempts = &drawnBook{attempts: []int64{at(t, "Europe/Berlin", when).Unix()}}
+	}
+}
+
+// A cap asks by the key that its rule names, and by nothing else.
+func TestCapKeys(t *testing.T) {
+	for by, want := range map[string]CapKey{
+		"subject": {By: BySubject}, "subject_matter": {By: BySubjectMatter, Matter: 7}, "subject_brand": {By: BySubjectBrand, Brand: 5}, "event": {By: ByEvent, Event: 9},
+	} {
+		r := synthetic(t, "  - {id: p.r, citation: c, verified: false, channels: [sms, whatsapp], classes: [marketing], cap: {max: 2, per: P1D, by: "+by+", counts: conversations}}\n")
+		var asked keyRecorder
+		q := &Question{Number: 4930231250 | 1<<50, Channel: consent.SMS, Class: consent.Marketing, At: at(t, "UTC", "2026-11-18T12:00"), Brand: 5, Matter: 7, Event: 9, Attempts: &asked}
+		var j Judgement
+		r.Judge(q, &j)
+		want.Number, want.Counts, want.Channels, want.Classes = 4930231250, Conversations, 1<<consent.SMS|1<<consent.WhatsApp, 1<<consent.Marketing
+		if asked.key != want || asked.n != 2 {
+			t.Errorf("by %s: asked for number %d of %+v, want 2 of %+v", by, asked.n, asked.key, want)
+		}
+	}
+}
+
+type keyRecorder struct {
+	key CapKey
+	n   int
+}
+
+func (k *keyRecorder) NthLatest(key CapKey, n int) (int64, bool) {
+	k.key, k.n = key, n
+	return 0, false
+}
+
+func TestObligationsAccompanyAnAllow(t *testing.T) {
+	q := plainAllow(t, 12025550123)
+	var j Judgement
+	builtIn.Judge(q, &j)
+	got := map[string]bool{}
+	for _, i := range j.Obligations() {
+		got[builtIn.Rule(i).ID] = true
+	}
+	if got["us.registry_reassigned"] || got["us.double_opt_in"] || got["us.disclosure_call"] {
+		t.Errorf("a confirmed text with a fresh answer is obliged to %v", got)
+	}
+	q.Registries, q.Confirmed = nil, false
+	builtIn.Judge(q, &j)
+	for _, i := range j.Obligations() {
+		got[builtIn.Rule(i).ID] = true
+	}
+	if j.Outcome != Allow || !got["us.registry_reassigned"] || !got["us.double_opt_in"] {
+		t.Errorf("%s with obligations %v", builtIn.Describe(&j, q.At.Location()), got)
+	}
+}
+
+func TestEvidence(t *testing.T) {
+	q := plainAllow(t, 18005550123)
+	var err error
+	if q.Place, err = builtIn.Locate(Address{Country: "US", Region: "FL", Zone: "America/New_York"}); err != nil {
+		t.Fatal(err)
+	}
+	var j Judgement
+	builtIn.Judge(q, &j)
+	if want := ByNumber | ByVagueNumber | ByAddress | ByAddressZones | ManyRegions | ManyZones; j.Evidence != want {
+		t.Errorf("evidence %v, want %v", j.Evidence.Words(), want.Words())
+	}
+	if q.Place, err = builtIn.Locate(Address{Country: "US", Region: "DC", Verified: true}); err != nil {
+		t.Fatal(err)
+	}
+	builtIn.Judge(q, &j)
+	if want := ByAddress | ByAddressZones | ZonesNarrowed; j.Evidence != want || j.Outcome != Allow {
+		t.Errorf("evidence %v, want %v; %s", j.Evidence.Words(), want.Words(), j.Outcome)
+	}
+}
+
+func TestCodesAreAllExplained(t *testing.T) {
+	if len(Codes) != len(codeWords)-1 {
+		t.Fatalf("%d codes are explained, there are %d", len(Codes), len(codeWords)-1)
+	}
+	for i, m := range Codes {
+		if int(m.Code) != i+1 || m.Text == "" || (m.Remedy == "") != (m.Code == Exempt) {
+			t.Errorf("%s is explained as %+v", Code(i+1), m)
+		}
+	}
+}
