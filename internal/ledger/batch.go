@@ -19,7 +19,8 @@ type batch struct {
 	tx store.Tx
 
 	head      head
-	from      uint64 // the last entry before this batch
+	from      uint64   // the last entry before this batch
+	leaf      [32]byte // of the last entry
 	at        time.Time
 	newScopes map[consent.Scope]int64
 
@@ -71,7 +72,8 @@ func (b *batch) decide(ctx context.Context, p *prepared, out *Result) error {
 	}
 	b.head.seq++
 	seq := b.head.seq
-	*out = Result{Outcome: Recorded, Seq: seq, RecordedAt: b.at}
+	b.leaf = p.commitment
+	*out = Result{Outcome: Recorded, Seq: seq, RecordedAt: b.at, restricts: p.restricts()}
 	key, subject := b.l.vault.NotesKey(), int64(0)
 	if p.Kind == KindAct {
 		who := b.person(p)
@@ -119,9 +121,11 @@ func (b *batch) apply(ctx context.Context, who *person, act consent.Act, out *Re
 		if h != own && !governs(act, h.scope) {
 			continue
 		}
+		before := h.Record
 		if err := b.fold(ctx, who, h, act); err != nil {
 			return err
 		}
+		out.restricts = out.restricts || weaker(before, h.Record)
 	}
 	out.Scope, out.Record = act.Scope, own.Record
 	switch {

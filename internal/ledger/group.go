@@ -45,6 +45,7 @@ func (l *Ledger) commitGroup(group []*request) {
 		answer(group, fmt.Errorf("append: %w", err))
 		return
 	}
+	pending := l.pend(b.results)
 	for scope, id := range b.newScopes {
 		l.scopes[scope] = id
 	}
@@ -54,25 +55,13 @@ func (l *Ledger) commitGroup(group []*request) {
 	}
 	for i, r := range group {
 		copy(r.results, b.results[i])
+		for j := range r.results {
+			if r.results[j].restricts {
+				r.results[j].Pending = pending
+			}
+		}
 		r.done <- nil
 	}
-}
-
-// tell lets the observer hear of all that is committed, also where a commit was answered with an error and yet took
-// place, as after a lost connection: an entry that it misses would be missing from this node's verdicts for good.
-func (l *Ledger) tell(b *batch) error {
-	if b.head.seq == l.told {
-		return nil
-	}
-	c := Commit{From: l.told, To: b.head.seq, Changes: b.changes(), Notices: b.notices}
-	if b.from > l.told {
-		if err := l.missed(context.Background(), &c, b.from); err != nil {
-			return err
-		}
-	}
-	l.told = c.To
-	l.notify(c)
-	return nil
 }
 
 func answer(group []*request, err error) {

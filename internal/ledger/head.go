@@ -37,14 +37,18 @@ func (l *Ledger) initialise(ctx context.Context) error {
 	l.scopes = map[consent.Scope]int64{}
 	return l.db.InTx(ctx, func(tx store.Tx) error {
 		var check []byte
-		err := store.One(tx.Query(ctx, "SELECT deployment, key_check, seq FROM head WHERE id = 1"), func(r store.Row) {
-			l.deployment, check, l.told = r.Text(0), bytes.Clone(r.Bytes(1)), uint64(r.Int64(2))
+		const query = "SELECT h.deployment, h.key_check, h.seq, l.leaf FROM head h LEFT JOIN ledger l ON l.seq = h.seq WHERE h.id = 1"
+		err := store.One(tx.Query(ctx, query), func(r store.Row) {
+			l.deployment, check = r.Text(0), bytes.Clone(r.Bytes(1))
+			l.told = place{seq: uint64(r.Int64(2))}
+			copy(l.told.leaf[:], r.Bytes(3))
 		})
 		if errors.Is(err, store.ErrNotFound) {
 			l.deployment = newDeployment()
 			_, err = tx.Exec(ctx, `
 				INSERT INTO head (id, deployment, key_check, seq, recorded_at, next_subject, next_scope)
-				VALUES (1, $1, $2, 0, 0, 1, 1)`, l.deployment, l.vault.Check())
+				VALUES (1, $1, $2, 0, 0, 1, 1)
+				ON CONFLICT (id) DO NOTHING`, l.deployment, l.vault.Check()) // two that start at once: the later is run again
 			return err
 		}
 		if err != nil {
@@ -73,10 +77,19 @@ func newDeployment() string {
 func (l *Ledger) Deployment() string { return l.deployment }
 
 func (b *batch) lockHead(ctx context.Context) error {
-	const query = "SELECT seq, recorded_at, next_subject, next_scope FROM head WHERE id = 1"
-	return store.One(b.tx.Query(ctx, query+b.l.db.Dialect().ForUpdate()), func(r store.Row) {
+	const query = `
+		SELECT seq, recorded_at, next_subject, next_scope, deployment, (SELECT leaf FROM ledger WHERE seq = $1)
+		FROM head
+		WHERE id = 1`
+	told, continues := b.l.lastTold(), false
+	err := store.One(b.tx.Query(ctx, query+b.l.db.Dialect().ForUpdate(), told.seq), func(r store.Row) {
 		b.head = head{uint64(r.Int64(0)), fromMicros(r.Int64(1)), r.Int64(2), r.Int64(3)}
+		continues = b.l.continues(told, b.head.seq, r.Text(4), r.Bytes(5))
 	})
+	if err == nil && !continues {
+		err = &ForkedError{told.seq}
+	}
+	return err
 }
 
 func (b *batch) moveHead(ctx context.Context) error {

@@ -30,6 +30,9 @@ type Item struct {
 	// IdempotencyKey makes a repetition by the same caller harmless. It never expires.
 	IdempotencyKey string
 
+	// Widens says of an entry that is no act that it can turn no allow into a deny, so that nobody waits for it.
+	Widens bool
+
 	// Detail is the content of an entry that is no act. Effect writes what follows from it, in the same transaction;
 	// it may run more than once, and must do nothing but write.
 	Detail any
@@ -58,6 +61,12 @@ type Result struct {
 	Subject    SubjectID
 	Scope      consent.Scope
 	Record     consent.Record // after the item; zero for entries that are no act
+
+	// Pending is nil once every node obeys the item: at once where it restricts nothing or this is the only node.
+	// Append waits for that, unless its context is WithoutWaiting.
+	Pending *Pending
+
+	restricts bool
 }
 
 // ErrKeyReused says that an idempotency key came again with other content.
@@ -81,13 +90,15 @@ type Commit struct {
 	From, To uint64
 	Changes  []Change
 	Notices  []Notice
+
+	leaf [32]byte // the commitment of entry To
 }
 
 // Notice tells of a committed entry that is no act of consent.
 type Notice struct {
 	Seq    uint64
 	Kind   Kind
-	Detail any // the item's own Detail, where this node appended it
+	Detail any // the item's own Detail, where this node appended it; else the Definition that the entry put in force
 }
 
 // Ledger is an open ledger. It is safe for concurrent use.
@@ -96,6 +107,7 @@ type Ledger struct {
 	vault  *vault.Vault
 	now    func() time.Time
 	notify func(Commit)
+	settle func() func(context.Context) error
 
 	done sync.WaitGroup
 
@@ -104,9 +116,10 @@ type Ledger struct {
 	queue   chan *request
 
 	deployment string
-	// Both belong to the goroutine that appends. The observer has been told of every entry up to told.
-	scopes map[consent.Scope]int64
-	told   uint64
+	scopes     map[consent.Scope]int64 // belongs to the goroutine that appends
+
+	telling sync.Mutex // held while the observer is told, so that it hears of entries in order whoever read them
+	told    place
 }
 
 // Config says what a ledger stands on. OnCommit is called after each commit, in order, before its callers are answered.
@@ -115,12 +128,16 @@ type Config struct {
 	Vault    *vault.Vault
 	Now      func() time.Time
 	OnCommit func(Commit)
+
+	// Settle is called right after each commit that restricts. What it returns waits until no node can answer from
+	// before that commit. Nil: this is the only node.
+	Settle func() func(context.Context) error
 }
 
 // Open prepares the ledger in a migrated database, and refuses one that was written with another master key.
 func Open(ctx context.Context, c Config) (*Ledger, error) {
 	l := &Ledger{
-		db: c.DB, vault: c.Vault, now: c.Now, notify: c.OnCommit,
+		db: c.DB, vault: c.Vault, now: c.Now, notify: c.OnCommit, settle: c.Settle,
 		queue: make(chan *request, 4096),
 	}
 	if l.now == nil {
@@ -149,7 +166,7 @@ func (l *Ledger) Close() {
 
 // Append commits the items in one transaction, together with those of other callers, and returns what became of each.
 // An error means that none of them was recorded, as far as this node can tell: after a lost connection the outcome is
-// unknown, and the same idempotency keys settle it.
+// unknown, and the same idempotency keys settle it. What restricts is answered once every node obeys it.
 func (l *Ledger) Append(ctx context.Context, items []Item) ([]Result, error) {
 	if len(items) == 0 {
 		return nil, nil
@@ -171,7 +188,7 @@ func (l *Ledger) Append(ctx context.Context, items []Item) ([]Result, error) {
 	if first := &r.results[0]; r.once && first.Outcome == Duplicate {
 		first.Err = &RepeatedError{first.Seq}
 	}
-	return r.results, nil
+	return r.results, settled(ctx, r.results)
 }
 
 func (l *Ledger) enqueue(ctx context.Context, r *request) error {

@@ -191,7 +191,8 @@ func (b *batch) repetition(ctx context.Context, p *prepared, out *Result) (bool,
 			*out = Result{Outcome: Rejected, Err: k.reused, Seq: before.seq}
 			return true, nil
 		}
-		*out = Result{Outcome: Duplicate, Seq: before.seq, RecordedAt: b.at}
+		// The first may have been committed a moment ago, perhaps by another node, and never answered.
+		*out = Result{Outcome: Duplicate, Seq: before.seq, RecordedAt: b.at, restricts: p.restricts()}
 		if before.seq <= b.from {
 			at, err := b.recordedAt(ctx, before.seq)
 			if err != nil {
