@@ -15,6 +15,9 @@ func (r *Rules) Judge(q *Question, out *Judgement) {
 	}
 	out.Code, out.Rule = out.failed[0].Code, out.failed[0].Rule
 	if !out.waitable() {
+		if s.expired != NoRuleIndex { // a consent that ran out may be what no longer lifts another rule
+			out.fail(s.expired, ExpiredByRule)
+		}
 		return
 	}
 	if at := r.search(&s); at != never && r.clearAt(&s, at) {

@@ -126,10 +126,7 @@ func (s *scene) recent(within *Period, at time.Time) bool {
 // consent judges one rule of consent. An objection stands against every rule, whatever would lift it otherwise.
 func (s *scene) consent(r *Rules, i RuleIndex, g *gate, out *Judgement) {
 	if s.q.Status.Restricted() {
-		if s.needs == NeedNothing {
-			out.fail(i, Objected)
-		}
-		s.needs = NeedExpressWritten
+		out.fail(i, Objected)
 		return
 	}
 	if g.need <= NeedNoObjection || s.lifted(r, g) {
