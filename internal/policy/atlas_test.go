@@ -203,3 +203,36 @@ func TestLocate(t *testing.T) {
 		t.Errorf("the empty address is %+v, %v; want nothing known", p, err)
 	}
 }
+
+// Compiling the same packs numbers everything alike, so that places outlive an operator's changes; other packs do not.
+func TestPlacesBelongToTheirPacks(t *testing.T) {
+	changed, err := builtIn.With(Changes{Bans: []Ban{{ID: "x", Region: "US-NY", Actor: "a", Reason: "r"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if changed.fingerprint != builtIn.fingerprint {
+		t.Error("a ban changes how places are numbered")
+	}
+	other := synthetic(t, "")
+	q := &Question{Number: 4930231250, Channel: 1, Class: 1, At: at(t, "UTC", "2026-11-18T12:00")}
+	if q.Place, err = builtIn.Locate(Address{Country: "US", Region: "TX"}); err != nil {
+		t.Fatal(err)
+	}
+	if got := verdict(t, other, q); got != "deny; no_rule" {
+		t.Errorf("a place of other packs: %s, want deny; no_rule", got)
+	}
+}
+
+func TestJudgeIsSafeForConcurrentUse(t *testing.T) {
+	for range 4 {
+		t.Run("reader", func(t *testing.T) {
+			t.Parallel()
+			q, out := plainAllow(t, 18505550123), Judgement{}
+			for range 2000 {
+				if builtIn.Judge(q, &out); out.Outcome != Allow {
+					t.Fatalf("got %s", out.Outcome)
+				}
+			}
+		})
+	}
+}

@@ -43,6 +43,7 @@ type Rules struct {
 	places        []place
 	tree          *trie
 	regionZones   []uint16 // zone set of each jurisdiction
+	fingerprint   uint64   // of how places, zones and regions are numbered
 	postal        map[string]string
 	postalZones   map[string]string
 }

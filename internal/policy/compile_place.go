@@ -3,6 +3,8 @@ package policy
 import (
 	"cmp"
 	"fmt"
+	"hash/fnv"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -41,7 +43,27 @@ func (r *Rules) place() error {
 	if err := r.addresses(zonesOf); err != nil {
 		return err
 	}
-	return r.everyZone(a.zones)
+	if err := r.everyZone(a.zones); err != nil {
+		return err
+	}
+	r.fingerprint = r.condense()
+	return nil
+}
+
+// condense sums up what places, zones and regions are numbered by, so that an index is never read in other rules.
+func (r *Rules) condense() uint64 {
+	h := fnv.New64a()
+	for _, j := range r.jurisdictions {
+		fmt.Fprintln(h, j.region)
+	}
+	for _, z := range r.zones {
+		fmt.Fprintln(h, z.name)
+	}
+	fmt.Fprintln(h, r.zoneSets, r.regionZones)
+	for _, g := range r.groups {
+		fmt.Fprintln(h, g.members)
+	}
+	return h.Sum64() | 1 // so that it is never the zero of an unknown place
 }
 
 // addresses prepares what the address facts of a subject can say.
@@ -68,6 +90,8 @@ func (r *Rules) addresses(zonesOf map[string][]string) (err error) {
 		}
 		for code, zone := range p.PostalZones {
 			r.postalZones[p.Region+" "+code] = zone
+		}
+		for _, zone := range slices.Sorted(maps.Values(p.PostalZones)) {
 			if _, err := r.zone(zone); err != nil {
 				return err
 			}

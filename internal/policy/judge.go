@@ -144,6 +144,9 @@ func (r *Rules) judge(s *scene, i RuleIndex, out *Judgement) {
 // locate gathers the jurisdictions and zones that may apply.
 func (r *Rules) locate(q *Question, s *scene) {
 	hint := &q.Place
+	if hint.of != 0 && hint.of != r.fingerprint {
+		return
+	}
 	var at *place
 	if i := r.tree.find(q.Number); i > 0 {
 		at = &r.places[i-1]

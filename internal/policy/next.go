@@ -49,13 +49,12 @@ func (c *capTable) key(q *Question) CapKey {
 }
 
 // search returns the earliest moment from the scene's on that every window, cap, cool-down and ban admits, never if
-// there is none within the search's bound. Each rule by itself names the first moment it admits; taking the latest
-// of these over and over ends at the first that all admit, since none can come before it.
+// there is none. Each rule by itself names the first moment it admits; taking the latest of these over and over ends
+// at the first that all admit, since none can come before it.
 func (r *Rules) search(s *scene) int64 {
 	probe := *s
-	limit := s.now + searchDays*daySeconds
 	var scratch Judgement
-	for t := s.now; t < limit; {
+	for t, limit := s.now, s.now+openDays*daySeconds; t < limit; {
 		start := t
 		probe.begin(r, t)
 		for g := range probe.groupCount {
@@ -63,10 +62,11 @@ func (r *Rules) search(s *scene) int64 {
 				if t < e.from || t >= e.until {
 					continue
 				}
-				admitted := r.admits(&probe, e, t, &scratch)
-				if admitted > t {
-					t = min(admitted, e.until)
+				admitted := min(r.admits(&probe, e, t, &scratch), e.until)
+				if admitted > t && (r.compiled[e.rule].kind != KindHours || admitted == e.until) {
+					limit = admitted + openDays*daySeconds // what is no window may well hold for longer
 				}
+				t = max(t, admitted)
 			}
 		}
 		if t == start {
@@ -112,7 +112,7 @@ func (s *scene) opens(r *Rules, h *hoursTable, t int64) int64 {
 	if z := s.clock(r, h); z != nil {
 		return h.nextOpen(z, t)
 	}
-	for limit := t + searchDays*daySeconds; t < limit; {
+	for limit := t + openDays*daySeconds; t < limit; {
 		start := t
 		for i := range s.zoneCount() {
 			t = h.nextOpen(r.zones[s.zone(i)], t)

@@ -15,8 +15,10 @@ type Address struct {
 	Verified bool   // the caller vouches for it, so that it may narrow where it otherwise only widens
 }
 
-// Place is an address resolved to what a judgement reads. The zero value knows nothing beyond the number.
+// Place is an address resolved to what a judgement reads. The zero value knows nothing beyond the number. A place
+// that rules of other packs resolved is denied as no_rule: nobody could say what it adds.
 type Place struct {
+	of        uint64 // fingerprint of the rules that resolved it
 	region    uint16 // index of the jurisdiction, from 1
 	group     uint16 // the group of that jurisdiction alone
 	zones     uint16 // index of the zone set, from 1
@@ -30,7 +32,10 @@ type Place struct {
 // An unverified address adds its jurisdiction and time zones to those of the number. A verified one adds its
 // jurisdiction, since states count residents and holders of their area codes alike, and replaces the time zones.
 func (r *Rules) Locate(a Address) (Place, error) {
-	p := Place{verified: a.Verified}
+	if a == (Address{}) {
+		return Place{}, nil
+	}
+	p := Place{of: r.fingerprint, verified: a.Verified}
 	postal := strings.ToUpper(strings.NewReplacer(" ", "", "-", "").Replace(a.Postal))
 	p.postalLen = uint8(copy(p.postal[:], postal))
 	zone := a.Zone

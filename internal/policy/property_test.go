@@ -60,7 +60,7 @@ func drawQuestion(t *rapid.T) *Question {
 		Line: Line(rapid.IntRange(0, 2).Draw(t, "line")), Status: consent.Status(rapid.IntRange(0, 6).Draw(t, "status")),
 		Level: consent.Level(rapid.IntRange(0, 4).Draw(t, "level")), Confirmed: rapid.Bool().Draw(t, "confirmed"),
 		GrantedAt: past("granted"), RestrictedAt: past("restricted"), RestrictedBy: consent.Status(rapid.SampledFrom([]int{0, 3, 4, 5}).Draw(t, "by")),
-		Facts: Fact(rapid.Uint16Range(0, 1<<10-1).Draw(t, "facts")), PurchasedAt: past("purchased"), InquiredAt: past("inquired"),
+		Facts: Fact(rapid.Uint16Range(0, 1<<11-1).Draw(t, "facts")), PurchasedAt: past("purchased"), InquiredAt: past("inquired"),
 		InboundAt: past("inbound"), ConversationAt: past("conversation"), Attempts: book, Registries: book,
 		Switches: Switches(rapid.Uint64().Draw(t, "switches")),
 	}

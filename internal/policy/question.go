@@ -106,7 +106,7 @@ type Judgement struct {
 	Evidence Evidence
 
 	// NextAllowedAt is the earliest moment that every window, cap, cool-down and ban admits, in Unix seconds. It is
-	// set for a defer alone.
+	// set for a defer alone; where no moment of the next 60 days is open on all clocks, there is none.
 	NextAllowedAt int64
 	// ChangesAt is the moment until which this answer holds if nobody acts, in Unix seconds; zero: no such moment.
 	ChangesAt int64

@@ -212,12 +212,13 @@ const (
 	FreeHealthMessage                  // free to the person, under the US health care exemption
 	FreeFraudAlert                     // free to the person, under the US bank exemption
 	ExplicitRequest                    // the person asked for this very contact
-	CharityOrPress                     // the brand is a charity, a charity lottery or a newspaper
+	Charity                            // the brand is a charity or a charity lottery
+	Press                              // the contact is about a subscription to a newspaper or magazine
 )
 
 var factWords = []string{
 	"contract_in_force", "hours_agreed", "own_inquiry", "third_party_consent", "period_stated", "customer",
-	"free_health_message", "free_fraud_alert", "explicit_request", "charity_or_press",
+	"free_health_message", "free_fraud_alert", "explicit_request", "charity", "press",
 }
 
 func parseFact(s string) (Fact, error) {

@@ -125,12 +125,13 @@ func (z *zone) startOfDay(day int64) int64 {
 	}
 }
 
-// searchDays bounds how far ahead an opening is looked for; every rule that ever opens does so within a leap cycle.
-const searchDays = 500
+// openDays bounds how far ahead windows are looked through: those that leave no common opening for two months, longer
+// than any run of holidays, are taken never to open.
+const openDays = 60
 
 // nextOpen returns the first instant at or after t at which the hours admit contact in the zone, never if none.
 func (h *hoursTable) nextOpen(z *zone, t int64) int64 {
-	for limit := t + searchDays*daySeconds; t < limit; {
+	for limit := t + openDays*daySeconds; t < limit; {
 		l := z.local(t)
 		opens, ok := h.opensAfter(l.day, l.minute)
 		if !ok {
@@ -147,7 +148,7 @@ func (h *hoursTable) nextOpen(z *zone, t int64) int64 {
 
 // opensAfter returns the first local second at or after the minute of the day that lies in a window.
 func (h *hoursTable) opensAfter(day int64, minute int16) (int64, bool) {
-	for d := day; d < day+searchDays; d++ {
+	for d := day; d < day+openDays; d++ {
 		windows, _ := h.on(d)
 		if m, ok := windows.opensFrom(minute); ok {
 			return d*daySeconds + int64(m)*60, true
