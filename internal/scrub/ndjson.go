@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
+	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -14,15 +16,12 @@ import (
 )
 
 // NDJSON answers for every line of a file of JSON objects. Lines come back byte for byte with three members added; a
-// line that is no object comes back as the member input of one. The number is the member "number" unless a column is
-// named. Errors are those of r and w.
+// line that is no object comes back as the member input of one. Without a column, the number's member is found by its
+// name in each line. Errors are those of r and w.
 func NDJSON(ctx context.Context, x *check.Index, r io.Reader, w io.Writer, o Options) (Counts, error) {
 	lines := newLineBlocks(r, o.MaxRow)
-	if o.Column == "" {
-		o.Column = "number"
-	}
 	return run(ctx, w, &o, lines.next, func() worker {
-		return &lineWorker{asker: newAsker(x, &o), member: o.Column}
+		return &lineWorker{asker: newAsker(x, &o), member: o.Column, found: "number"}
 	})
 }
 
@@ -107,7 +106,8 @@ func (l *lineBlocks) fill() {
 
 type lineWorker struct {
 	asker
-	member string
+	member string // as the caller named it; empty: found
+	found  string // in an earlier line, so most likely in the next
 }
 
 func (l *lineWorker) work(b *block) {
@@ -154,7 +154,7 @@ func (l *lineWorker) number(line []byte) (number []byte, reason string) {
 	if json.Unmarshal(line, &members) != nil || members == nil {
 		return nil, string(transfer.CodeBadJSON)
 	}
-	raw := members[l.member]
+	raw := l.value(members)
 	if len(raw) == 0 || string(raw) == "null" {
 		return nil, numberMissing
 	}
@@ -169,6 +169,23 @@ func (l *lineWorker) number(line []byte) (number []byte, reason string) {
 		return nil, string(transfer.CodeBadJSON)
 	}
 	return []byte(text), ""
+}
+
+// value returns the value of the number's member; nil if there is none.
+func (l *lineWorker) value(members map[string]json.RawMessage) json.RawMessage {
+	if l.member != "" {
+		return members[l.member]
+	}
+	if raw, ok := members[l.found]; ok {
+		return raw
+	}
+	names := slices.Sorted(maps.Keys(members))
+	i, err := transfer.NumberColumn(names, "")
+	if err != nil {
+		return nil
+	}
+	l.found = names[i]
+	return members[l.found]
 }
 
 // appendOpen appends an object without its end, ready for another member.

@@ -255,18 +255,20 @@ func (endless) Read(p []byte) (int, error) { return copy(p, "+12025550102\n"), n
 func TestLinesComeBackWithMembersAdded(t *testing.T) {
 	const yes, no = `"verdict":"allow","reason":"granted","next_allowed_at":null}`, `"verdict":"invalid","reason":"`
 	for line, wanted := range map[string]string{
-		`{"id":1,"number":"+12025550102"}`: `{"id":1,"number":"+12025550102",` + yes,
-		` { "number" : "+12025550102" } `:  `{ "number" : "+12025550102" ,` + yes,
-		`{"number":"\u002b12025550102"}`:   `{"number":"\u002b12025550102",` + yes,
-		`{"number":12025550102}`:           `{"number":12025550102,` + no + `no_region","next_allowed_at":null}`,
-		`{}`:                               `{` + no + `missing_number","next_allowed_at":null}`,
-		`{"number":null}`:                  `{"number":null,` + no + `missing_number","next_allowed_at":null}`,
-		`{"number":"+1202"}`:               `{"number":"+1202",` + no + `too_short","next_allowed_at":null}`,
-		`[1]`:                              `{"input":"[1]",` + no + `invalid_json","next_allowed_at":null}`,
-		`null`:                             `{"input":"null",` + no + `invalid_json","next_allowed_at":null}`,
-		`{"number":"+12025550102"`:         `{"input":"{\"number\":\"+12025550102\"",` + no + `invalid_json","next_allowed_at":null}`,
-		"{\"number\":\"\xff\"}":            `{"input":"{\"number\":\"\ufffd\"}",` + no + `invalid_utf8","next_allowed_at":null}`,
-		``:                                 ``,
+		`{"id":1,"number":"+12025550102"}`:                 `{"id":1,"number":"+12025550102",` + yes,
+		` { "number" : "+12025550102" } `:                  `{ "number" : "+12025550102" ,` + yes,
+		`{"number":"\u002b12025550102"}`:                   `{"number":"\u002b12025550102",` + yes,
+		`{"number":12025550102}`:                           `{"number":12025550102,` + no + `no_region","next_allowed_at":null}`,
+		`{}`:                                               `{` + no + `missing_number","next_allowed_at":null}`,
+		`{"id":1,"Phone":"+12025550102"}`:                  `{"id":1,"Phone":"+12025550102",` + yes,
+		`{"phone":"+12025550102","mobile":"+12025550104"}`: `{"phone":"+12025550102","mobile":"+12025550104",` + no + `missing_number","next_allowed_at":null}`,
+		`{"number":null}`:                                  `{"number":null,` + no + `missing_number","next_allowed_at":null}`,
+		`{"number":"+1202"}`:                               `{"number":"+1202",` + no + `too_short","next_allowed_at":null}`,
+		`[1]`:                                              `{"input":"[1]",` + no + `invalid_json","next_allowed_at":null}`,
+		`null`:                                             `{"input":"null",` + no + `invalid_json","next_allowed_at":null}`,
+		`{"number":"+12025550102"`:                         `{"input":"{\"number\":\"+12025550102\"",` + no + `invalid_json","next_allowed_at":null}`,
+		"{\"number\":\"\xff\"}":                            `{"input":"{\"number\":\"\ufffd\"}",` + no + `invalid_utf8","next_allowed_at":null}`,
+		``:                                                 ``,
 		`{"a":"` + strings.Repeat("z", 3000) + `"}`: `{` + no + `row_too_long","next_allowed_at":null}`,
 	} {
 		var out strings.Builder
