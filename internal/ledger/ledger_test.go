@@ -3,7 +3,6 @@ package ledger_test
 import (
 	"context"
 	"errors"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -11,7 +10,7 @@ import (
 	"github.com/consentline/consentline/internal/ledger"
 	"github.com/consentline/consentline/internal/phone"
 	"github.com/consentline/consentline/internal/store"
-	"github.com/consentline/consentline/internal/store/sqlite"
+	"github.com/consentline/consentline/internal/testkit/dbtest"
 	"github.com/consentline/consentline/internal/vault"
 )
 
@@ -29,21 +28,9 @@ type fixture struct {
 func open(t testing.TB) *fixture {
 	t.Helper()
 	f := &fixture{now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
-	db, err := sqlite.Open(filepath.Join(t.TempDir(), "ledger.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	f.db = db
-	if err := store.Migrate(ctx, db); err != nil {
-		t.Fatal(err)
-	}
+	f.db = dbtest.Open(t)
 	f.reopen(t, master)
-	t.Cleanup(func() {
-		f.Close()
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	t.Cleanup(func() { f.Close() })
 	return f
 }
 

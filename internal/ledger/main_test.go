@@ -5,6 +5,8 @@ import (
 	"flag"
 	"os"
 	"testing"
+
+	"github.com/consentline/consentline/internal/testkit/dbtest"
 )
 
 // TestMain runs the tests, or is the process that the crash test kills. A sequence of appends costs many syncs, so
@@ -16,5 +18,5 @@ func TestMain(m *testing.M) {
 	if err := errors.Join(flag.Set("rapid.checks", "40"), flag.Set("rapid.steps", "16")); err != nil {
 		panic(err)
 	}
-	os.Exit(m.Run())
+	os.Exit(dbtest.Run(m))
 }

@@ -2,8 +2,6 @@ package ledger_test
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -14,15 +12,16 @@ import (
 	"github.com/consentline/consentline/internal/ledger"
 	"github.com/consentline/consentline/internal/phone"
 	"github.com/consentline/consentline/internal/store"
-	"github.com/consentline/consentline/internal/store/sqlite"
 	"github.com/consentline/consentline/internal/testkit/audit"
+	"github.com/consentline/consentline/internal/testkit/dbtest"
 	"github.com/consentline/consentline/internal/vault"
 )
 
 // machine drives a ledger through any sequence of appends, repetitions, clock steps and restarts, and remembers what
 // it was answered and what the observer heard.
 type machine struct {
-	dir   string
+	database func() (store.DB, error) // opens it, again after each restart
+
 	db    store.DB
 	vault *vault.Vault
 	l     *ledger.Ledger
@@ -38,14 +37,11 @@ type machine struct {
 }
 
 func (m *machine) open(t *rapid.T) {
-	db, err := sqlite.Open(filepath.Join(m.dir, "ledger.db"))
+	db, err := m.database()
 	if err != nil {
 		t.Fatal(err)
 	}
 	m.db = db
-	if err := store.Migrate(ctx, db); err != nil {
-		t.Fatal(err)
-	}
 	m.l, err = ledger.Open(ctx, ledger.Config{DB: db, Vault: m.vault, Now: func() time.Time { return m.now }, OnCommit: m.observe})
 	if err != nil {
 		t.Fatal(err)
@@ -254,18 +250,14 @@ func (m *machine) subjectHolds(t *rapid.T, number phone.Number, id ledger.Subjec
 }
 
 func TestAnySequenceOfAppendsHolds(t *testing.T) {
-	root := t.TempDir()
 	v, err := vault.Open(master)
 	if err != nil {
 		t.Fatal(err)
 	}
+	test := t
 	rapid.Check(t, func(t *rapid.T) {
-		dir, err := os.MkdirTemp(root, "")
-		if err != nil {
-			t.Fatal(err)
-		}
 		m := &machine{
-			dir: dir, vault: v, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC),
+			database: dbtest.New(test), vault: v, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC),
 			items: map[string]ledger.Item{}, answers: map[string]ledger.Result{},
 		}
 		m.open(t)

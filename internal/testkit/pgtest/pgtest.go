@@ -277,6 +277,14 @@ func (c *Cluster) Database(t testing.TB) string {
 	return c.URL(name)
 }
 
+// Schema makes an empty schema and returns the URL that leads to it: cheaper than a database.
+func (c *Cluster) Schema(t testing.TB) string {
+	t.Helper()
+	name := fmt.Sprintf("test%d", databases.Add(1))
+	c.SQL(t, "postgres", "CREATE SCHEMA "+name)
+	return c.URL("postgres") + "&search_path=" + name
+}
+
 // SQL runs statements in a database as its owner.
 func (c *Cluster) SQL(t testing.TB, database string, statements ...string) {
 	t.Helper()
