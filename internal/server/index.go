@@ -67,6 +67,7 @@ func (s *Server) committed(c ledger.Commit) {
 		return
 	}
 	s.Feed.Advance(c.To)
+	s.Metrics.Committed(c.To - c.From)
 }
 
 func (s *Server) apply(c ledger.Commit) error {

@@ -26,7 +26,7 @@ type Listening struct {
 func (s *Server) API(version string) *httpapi.API {
 	return httpapi.New(httpapi.Config{
 		Ledger: s.Ledger, Index: s.Index, Catalog: s.Catalog, Lists: s.Lists, Gate: s.Gate, Recorder: s.Recorder,
-		Tree: s.Tree, Signer: s.Signer, Feed: s.Feed, Now: s.Now, Log: s.Log, Version: version,
+		Tree: s.Tree, Signer: s.Signer, Feed: s.Feed, Now: s.Now, Log: s.Log, Version: version, Metrics: s.Metrics,
 	})
 }
 

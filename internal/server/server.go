@@ -29,6 +29,7 @@ import (
 	"github.com/consentline/consentline/internal/store"
 	"github.com/consentline/consentline/internal/store/sqlite"
 	"github.com/consentline/consentline/internal/suppression"
+	"github.com/consentline/consentline/internal/telemetry"
 	"github.com/consentline/consentline/internal/transparency"
 	"github.com/consentline/consentline/internal/vault"
 )
@@ -52,6 +53,7 @@ type Server struct {
 	Tree     *transparency.Tree
 	Signer   *transparency.Signer
 	Feed     *changefeed.Feed
+	Metrics  *telemetry.Metrics
 	Now      func() time.Time
 	Log      *slog.Logger
 
@@ -71,7 +73,7 @@ type Server struct {
 
 // Open opens or creates a data directory and loads the index. Nothing answers before it returns.
 func Open(ctx context.Context, c Config) (s *Server, err error) {
-	s = &Server{Now: c.Now, Log: c.Log, DataDir: c.DataDir}
+	s = &Server{Metrics: telemetry.New(), Now: c.Now, Log: c.Log, DataDir: c.DataDir}
 	if s.Now == nil {
 		s.Now = time.Now //nolint:forbidigo // the default of a replaceable clock
 	}
