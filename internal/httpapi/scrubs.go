@@ -12,6 +12,7 @@ import (
 	"github.com/consentline/consentline/internal/act"
 	"github.com/consentline/consentline/internal/check"
 	"github.com/consentline/consentline/internal/consent"
+	"github.com/consentline/consentline/internal/phone"
 	"github.com/consentline/consentline/internal/scrub"
 )
 
@@ -97,6 +98,10 @@ func (a *API) scrubOptions(c call) (o scrub.Options, err error) {
 	}
 	if purpose, err := a.Catalog.Purpose(string(o.Purpose)); err != nil || purpose.Retired {
 		return o, unprocessable(act.CodeUnknownPurpose, "purpose", check.UnknownPurpose.Text()+" "+check.UnknownPurpose.Remedy())
+	}
+	var flaw *phone.InvalidError
+	if _, err := phone.Parse("0", o.Region); errors.As(err, &flaw) && flaw.Reason == phone.ReasonUnknownRegion {
+		return o, unprocessable(act.CodeInvalidField, "region", "want the ISO 3166-1 alpha-2 code of a country, such as FI")
 	}
 	if text := c.query("at"); text != "" {
 		if o.At, err = time.Parse(time.RFC3339Nano, text); err != nil {
