@@ -144,6 +144,9 @@ func (t *teller) hear(ctx context.Context, raw []byte, line int64, id string) to
 	out := told{line: line, id: id}
 	var q ConsentRequest
 	if out.fault = decode(raw, &q); out.fault != nil {
+		if name := nameIn(raw); len(name) > 0 {
+			out.id = string(name)
+		}
 		return out
 	}
 	if q.CorrelationID != "" {

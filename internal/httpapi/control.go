@@ -15,6 +15,7 @@ func (a *API) controlRoutes() {
 	a.disclosureRoutes()
 	a.listRoutes()
 	a.keyRoutes()
+	a.exportRoutes()
 	a.documentFast()
 	a.docsRoutes()
 	a.mux.HandleFunc("/", a.noRoute)

@@ -234,3 +234,13 @@ func (f *fixture) denials(after uint64) int {
 	}
 	return n
 }
+
+// waitForLog returns when the log has taken in all that was recorded so far.
+func (f *fixture) waitForLog() {
+	f.t.Helper()
+	ctx, cancel := context.WithTimeout(f.t.Context(), 20*time.Second)
+	defer cancel()
+	if err := f.Tree.WaitIntegrated(ctx, f.head()); err != nil {
+		f.t.Fatal(err)
+	}
+}

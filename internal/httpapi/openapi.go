@@ -57,32 +57,44 @@ func newDocument() *huma.OpenAPI {
 	return doc
 }
 
-// problemTexts say when a status is answered, with the codes that come with it.
-var problemTexts = map[int]string{
-	http.StatusBadRequest:            "The body cannot be read. Codes: invalid_json, invalid_utf8, body_incomplete, invalid_cursor; invalid_field for the header Idempotency-Key.",
-	http.StatusUnauthorized:          "No key, or none that is in force. Code: unauthenticated.",
-	http.StatusForbidden:             "The key may not do this, or not for this brand; the denial is recorded. Code: forbidden.",
-	http.StatusNotFound:              "There is no such thing, or the caller may not see it. Code: not_found.",
-	http.StatusMethodNotAllowed:      "The path takes other methods. Code: method_not_allowed.",
-	http.StatusConflict:              "The id is taken, or the event was told with other content. Codes: exists, event_id_reused.",
-	http.StatusPreconditionFailed:    "This node has not seen min_revision yet. Code: stale_replica.",
-	http.StatusRequestEntityTooLarge: "Too much at once. Codes: body_too_large, too_many_items.",
-	http.StatusUnsupportedMediaType:  "The body's type is not understood. Codes: unsupported_media_type, unsupported_encoding.",
-	http.StatusUnprocessableEntity: "A field is wrong; the problem names it and says what would be right. Codes: invalid_field, missing_field, unknown_field, duplicate_field, " +
+// failure says when a status is answered, and shows a problem that comes with it.
+type failure struct {
+	when    string
+	problem *Problem
+}
+
+// failures lists the statuses of problems. The first code is the example's.
+var failures = []failure{
+	{"The body cannot be read. Codes: invalid_json, invalid_utf8, body_incomplete, invalid_cursor; invalid_field for the header Idempotency-Key.",
+		problem(http.StatusBadRequest, "invalid_json", "Not JSON", "", "The body cannot be read as JSON at byte 11. Send one JSON object.")},
+	{"No key, or none that is in force. Code: unauthenticated.",
+		problem(http.StatusUnauthorized, "unauthenticated", "No valid key", "Authorization", "Send Authorization: Bearer with a key that is in force.")},
+	{"The key may not do this, or not for this brand; the denial is recorded. Code: forbidden.",
+		problem(http.StatusForbidden, "forbidden", "Not allowed for this key", "", "a key with role viewer may not record consent: ask for one with role admin")},
+	{"There is no such thing, or the caller may not see it. Code: not_found.",
+		problem(http.StatusNotFound, "not_found", "Not found", "", `brand "acne" is not defined`)},
+	{"The id is taken, or the event was told with other content. Codes: exists, event_id_reused.",
+		problem(http.StatusConflict, "exists", "Exists already", "id", `brand "acme" is defined already`)},
+	{"This node has not seen min_revision yet. Code: stale_replica.",
+		problem(http.StatusPreconditionFailed, "stale_replica", "This node has not seen that revision", "min_revision", "The node is at revision 17. Ask again, or ask another node.")},
+	{"Too much at once. Codes: body_too_large, too_many_items.",
+		problem(http.StatusRequestEntityTooLarge, "body_too_large", "Body too large", "", "Send fewer items at once, or stream them as application/x-ndjson.")},
+	{"The body's type is not understood. Codes: unsupported_media_type, unsupported_encoding.",
+		problem(http.StatusUnsupportedMediaType, "unsupported_media_type", "Media type not understood", "Content-Type", "Send application/json.")},
+	{"A field is wrong; the problem names it and says what would be right. Codes: invalid_field, missing_field, unknown_field, duplicate_field, " +
 		"invalid_number, unknown_brand, unknown_purpose, unknown_disclosure, effective_at_in_future, duplicate_correlation_id, idempotency_key_reused.",
-	http.StatusInternalServerError: "The server failed; the request can be sent again with the same Idempotency-Key. Code: internal.",
-	http.StatusServiceUnavailable:  "The server is stopping or not ready. Codes: stopping, not_integrated.",
+		problem(http.StatusUnprocessableEntity, "invalid_field", "Field not valid", "channel", "want one of *, sms, whatsapp, voice_live, voice_auto")},
+	{"The server failed; the request can be sent again with the same Idempotency-Key. Code: internal.",
+		problem(http.StatusInternalServerError, "internal", "The server failed", "", "The request failed on our side and can be sent again with the same Idempotency-Key.")},
+	{"The server is stopping or not ready. Codes: stopping, not_integrated.",
+		problem(http.StatusServiceUnavailable, "stopping", "The server is stopping", "", "Send the request again, to another node or in a moment.")},
 }
 
 func problemResponses(schema *huma.Schema) map[string]*huma.Response {
 	out := map[string]*huma.Response{}
-	for status, text := range problemTexts {
-		p := problem(status, "internal", "The server failed", "", "")
-		if status == http.StatusUnprocessableEntity {
-			p = unprocessable("invalid_number", "number", "phone number is too short: check for missing digits, and for the area code")
-		}
-		out[strconv.Itoa(status)] = &huma.Response{
-			Description: text, Content: map[string]*huma.MediaType{problemType: {Schema: schema, Example: plainExample(p)}},
+	for _, f := range failures {
+		out[strconv.Itoa(f.problem.Status)] = &huma.Response{
+			Description: f.when, Content: map[string]*huma.MediaType{problemType: {Schema: schema, Example: plainExample(f.problem)}},
 		}
 	}
 	return out

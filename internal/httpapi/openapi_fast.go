@@ -143,5 +143,5 @@ func (a *API) documentHealth() {
 	a.documentText(operation{
 		id: "metrics", tag: tagHealth, method: http.MethodGet, path: "/metrics", permission: access.ReadMetrics,
 		summary: "Read the metrics", description: "Figures in the text format of Prometheus. No label holds personal data.",
-	}, typeText)
+	}, "text/plain")
 }

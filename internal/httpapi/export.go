@@ -1,0 +1,145 @@
+package httpapi
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"reflect"
+	"strconv"
+	"time"
+
+	"github.com/consentline/consentline/internal/access"
+	"github.com/consentline/consentline/internal/ledger"
+)
+
+// ExportedRecord is one line of an export: what stands for one number in one scope.
+type ExportedRecord struct {
+	Number string `json:"number" doc:"The number, masked for callers who need not see it." example:"+12025550123"`
+	Record
+}
+
+// Disclosed is the detail of the entries that say that personal data left. One is made before the first byte, so that
+// no export goes unrecorded, and one when it is known how much left.
+type Disclosed struct {
+	What     string `json:"what"`
+	Revision uint64 `json:"revision"` // every entry up to this one has taken part
+	Masked   bool   `json:"masked,omitempty"`
+	Ended    bool   `json:"ended,omitempty"`
+	Records  int64  `json:"records,omitempty"`  // of an ended one: how many were sent
+	Complete bool   `json:"complete,omitempty"` // of an ended one: those are all
+}
+
+// How much of an export an intermediary or a file has can be told by these: the first is a header, an estimate before
+// the first line; the second a trailer, exact after the last.
+const (
+	headerRecords  = "Consentline-Records"
+	headerExported = "Consentline-Exported"
+)
+
+func (a *API) exportRoutes() {
+	o := operation{
+		id: "export", tag: tagConsents, method: http.MethodGet, path: "/v1/export", permission: access.Export,
+		summary: "Export every record",
+		description: "Streams what stands now for every number in every scope that the caller may see, one JSON object a line. That it was exported, by whom " +
+			"and how much, is recorded in the ledger. The trailer " + headerExported + " says how many lines there were; without it the export is not complete.",
+		answer: ExportedRecord{Number: "+12025550123", Record: exampleRecord()},
+	}
+	a.document(o, nil, reflect.TypeFor[ExportedRecord]())
+	success := a.operationOf(o).Responses["200"]
+	success.Content[typeNDJSON] = success.Content[typeJSON]
+	delete(success.Content, typeJSON)
+	a.handle(o.method+" "+o.path, o.permission, a.getExport)
+}
+
+func (a *API) getExport(w http.ResponseWriter, r *http.Request, caller *access.Caller) error {
+	c, err := newCall(r, caller, nil)
+	if err != nil {
+		return err
+	}
+	told := Disclosed{What: "export of records", Revision: a.Index.Revision(), Masked: c.masked()}
+	if err := a.disclosed(r.Context(), caller, told); err != nil {
+		return err
+	}
+	h := w.Header()
+	h["Content-Type"] = contentNDJSON
+	h.Set(headerRecords, strconv.Itoa(a.Index.Stats().Records))
+	h.Set("Trailer", headerExported)
+	e := &exporting{
+		call: c, now: a.Now(), out: bufio.NewWriterSize(&movingWriter{w, http.NewResponseController(w)}, 64<<10),
+	}
+	err = e.run(r.Context(), a.Ledger)
+	told.Ended, told.Records, told.Complete = true, e.sent, err == nil
+	// The caller may be gone; what they took is recorded all the same.
+	if recording := a.disclosed(context.WithoutCancel(r.Context()), caller, told); recording != nil {
+		err = errors.Join(err, recording)
+	}
+	if err != nil {
+		a.Log.WarnContext(r.Context(), "an export is not complete", "error", err, "records", e.sent)
+		panic(http.ErrAbortHandler) // the lines that were sent must not pass for all there are
+	}
+	h.Set(headerExported, strconv.FormatInt(e.sent, 10))
+	return nil
+}
+
+func (a *API) disclosed(ctx context.Context, caller *access.Caller, d Disclosed) error {
+	_, err := a.Ledger.AppendOne(ctx, ledger.Item{Kind: ledger.KindDisclosed, By: caller.ID, Detail: d})
+	return err
+}
+
+// exporting writes records while they are read. The reader's transaction stays open as long as the caller takes, which
+// is bounded by the caller having to take something all the time.
+type exporting struct {
+	call
+	now  time.Time
+	out  *bufio.Writer
+	sent int64
+}
+
+func (e *exporting) run(ctx context.Context, l *ledger.Ledger) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	_, err := l.LoadRecords(ctx, func(change ledger.Change) {
+		if ctx.Err() == nil {
+			if err := e.write(change); err != nil {
+				stop(err)
+			}
+		}
+	})
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	return errors.Join(err, e.out.Flush())
+}
+
+func (e *exporting) write(change ledger.Change) error {
+	if !visible(e.call, change.Scope.Brand) {
+		return nil
+	}
+	line := ExportedRecord{Number: change.Number.String(), Record: recordOf(change.Scope, change.Record, e.now)}
+	if e.masked() {
+		line.Number = change.Number.Masked()
+	}
+	text, err := json.Marshal(line)
+	if err != nil {
+		return err
+	}
+	if _, err := e.out.Write(append(text, '\n')); err != nil {
+		return err
+	}
+	e.sent++
+	return nil
+}
+
+// movingWriter gives up on a caller who takes nothing for too long.
+type movingWriter struct {
+	http.ResponseWriter
+	control *http.ResponseController
+}
+
+func (w *movingWriter) Write(b []byte) (int, error) {
+	// A writer without deadlines belongs to a caller in this process.
+	_ = w.control.SetWriteDeadline(time.Now().Add(idleTime)) //nolint:forbidigo // the network's time, no fact's
+	return w.ResponseWriter.Write(b)
+}
