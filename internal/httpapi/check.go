@@ -36,7 +36,7 @@ func (a *API) postCheck(w http.ResponseWriter, r *http.Request, caller *access.C
 	}
 	var req check.Request
 	if err := check.DecodeQuestion(s.in, &req); err != nil {
-		return questionProblem(err)
+		return questionProblem(err, len(s.in))
 	}
 	v, n, err := a.judge(r.Context(), caller, &req, newPatience(revisionPatience))
 	if err != nil {
@@ -121,12 +121,16 @@ func undefined(v *check.Verdict) *Problem {
 	for _, r := range v.Reasons() {
 		switch r.Code {
 		case check.UnknownBrand:
-			return unprocessable(act.CodeUnknownBrand, "brand", r.Code.Text()+" "+r.Code.Remedy())
+			return unknownWord(act.CodeUnknownBrand, "brand", r.Code)
 		case check.UnknownPurpose:
-			return unprocessable(act.CodeUnknownPurpose, "purpose", r.Code.Text()+" "+r.Code.Remedy())
+			return unknownWord(act.CodeUnknownPurpose, "purpose", r.Code)
 		}
 	}
 	return nil
+}
+
+func unknownWord(code, field string, c check.Code) *Problem {
+	return problem(http.StatusUnprocessableEntity, code, "Not defined", field, c.Text()+" "+c.Remedy())
 }
 
 // past reports whether a question can only be answered by the ledger, and for which moment.
@@ -187,21 +191,22 @@ func (a *API) awaitRevision(ctx context.Context, seq uint64, p *patience) error 
 		fmt.Sprintf("The node is at revision %d. Ask again, or ask another node.", a.Index.Revision()))
 }
 
-// questionProblem says what is wrong with the text of a question.
-func questionProblem(err error) error {
+// questionProblem says what is wrong with the text of a question, which has a size in bytes.
+func questionProblem(err error, size int) error {
 	var flaw *check.DecodeError
 	if !errors.As(err, &flaw) {
 		return err
 	}
-	switch {
-	case flaw.Field == "" || flaw.Reason == "want a colon":
-		return problem(http.StatusBadRequest, "invalid_json", "Not JSON", "", fmt.Sprintf("The question cannot be read at byte %d: %s.", flaw.Offset, flaw.Reason))
-	case flaw.Reason == check.FlawUnknown:
+	switch flaw.Reason {
+	case check.FlawUnknown:
 		return unprocessable("unknown_field", flaw.Field, flaw.Reason+": leave it out, or correct its name")
-	case flaw.Reason == check.FlawTwice:
+	case check.FlawTwice:
 		return unprocessable("duplicate_field", flaw.Field, flaw.Reason+": send it once")
-	case flaw.Reason == check.FlawMissing:
+	case check.FlawMissing:
 		return unprocessable(act.CodeMissingField, flaw.Field, flaw.Reason)
+	}
+	if flaw.Field == "" || flaw.Offset >= size || flaw.Reason == "want a colon" {
+		return problem(http.StatusBadRequest, "invalid_json", "Not JSON", "", fmt.Sprintf("The question cannot be read at byte %d: %s.", flaw.Offset, flaw.Reason))
 	}
 	return unprocessable(act.CodeInvalidField, flaw.Field, flaw.Reason)
 }

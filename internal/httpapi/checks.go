@@ -241,7 +241,7 @@ func (q *questioner) answer(ctx context.Context, data []byte, place int64) {
 		if len(it.CorrelationID) == 0 {
 			it.CorrelationID = nameIn(data)
 		}
-		q.refuse(ctx, it.CorrelationID, place, questionProblem(err))
+		q.refuse(ctx, it.CorrelationID, place, questionProblem(err, len(data)))
 		return
 	}
 	if err := q.sound(it); err != nil {

@@ -73,7 +73,7 @@ func (a *API) scrub(r *http.Request, in io.Reader, out *scrubbed, o scrub.Option
 	case err == nil:
 		return nil
 	case errors.As(err, &header):
-		return unprocessable("invalid_header", "column", header.Err.Error())
+		return problem(http.StatusUnprocessableEntity, "invalid_header", "Header not usable", "column", header.Err.Error())
 	case !out.begun:
 		return problem(http.StatusBadRequest, "body_incomplete", "Body incomplete", "", "The file ended early or took too long. Send it again.")
 	}
@@ -94,10 +94,10 @@ func (a *API) scrubOptions(c call) (o scrub.Options, err error) {
 		return o, unprocessable(act.CodeInvalidField, "channel", "want one of sms, whatsapp, voice_live, voice_auto")
 	}
 	if brand, err := a.Catalog.Brand(string(o.Brand)); err != nil || brand.Retired {
-		return o, unprocessable(act.CodeUnknownBrand, "brand", check.UnknownBrand.Text()+" "+check.UnknownBrand.Remedy())
+		return o, unknownWord(act.CodeUnknownBrand, "brand", check.UnknownBrand)
 	}
 	if purpose, err := a.Catalog.Purpose(string(o.Purpose)); err != nil || purpose.Retired {
-		return o, unprocessable(act.CodeUnknownPurpose, "purpose", check.UnknownPurpose.Text()+" "+check.UnknownPurpose.Remedy())
+		return o, unknownWord(act.CodeUnknownPurpose, "purpose", check.UnknownPurpose)
 	}
 	var flaw *phone.InvalidError
 	if _, err := phone.Parse("0", o.Region); errors.As(err, &flaw) && flaw.Reason == phone.ReasonUnknownRegion {
