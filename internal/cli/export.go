@@ -117,10 +117,9 @@ func (c *exportCmd) sink(out io.Writer) *recordSink {
 type exported struct {
 	Number string `json:"number"`
 	wireRecord
-	Source      string     `json:"source"`
-	RequestedAt *time.Time `json:"requested_at"`
-	ReviewAt    *time.Time `json:"review_at"`
-	Disclosure  string     `json:"disclosure"`
+	Source     string     `json:"source"`
+	ReviewAt   *time.Time `json:"review_at"`
+	Disclosure string     `json:"disclosure"`
 }
 
 // columns are those of the dialect by which import takes an export back, and what stands beside them.

@@ -23,7 +23,7 @@ type importCmd struct {
 	Brand      string `placeholder:"ID" help:"The brand of rows that name none."`
 	Purpose    string `placeholder:"ID" help:"The purpose of rows that name none."`
 	Channel    string `placeholder:"NAME" help:"The channel of rows that name none: sms, whatsapp, voice_live, voice_auto."`
-	Act        string `enum:",requested,granted,refused,withdrawn,revoked,expired" default:"" placeholder:"NAME" help:"What every row states, where --map names no status column: ${enum}."`
+	Act        string `enum:",requested,granted,refused,withdrawn,revoked,expired" default:"" placeholder:"NAME" help:"What every row states, where --map names no status column: requested, granted, refused, withdrawn, revoked or expired."`
 	Level      string `placeholder:"NAME" help:"The level of grants that name none: implied, soft_opt_in, express, express_written."`
 	Source     string `placeholder:"NAME" help:"The source of rows that name none; left out: import."`
 	Region     string `placeholder:"CC" help:"The country of numbers without a country code, such as US."`
@@ -57,6 +57,8 @@ func (importCmd) Help() string {
 	return `Reads exports of ` + strings.Join(names, ", ") + `, and any other file with --map. Rows that cannot be taken are written to a file with the reason; mend them there or in the original and import again. A row that was imported before, from the same file with the same settings, makes no second entry.
 
 A grant that the file tells over an earlier withdrawal revives nothing: it is recorded as a conflict and the person stays withdrawn.
+
+--dry-run holds each row against what is recorded now, not against the file's other rows. The exit code is 1 if rows were rejected.
 
 Examples:
   consentline import --dry-run customers.csv --brand default --purpose marketing --level express

@@ -135,6 +135,7 @@ type wireRecord struct {
 	Confirmed    bool       `json:"confirmed"`
 	GrantedAt    *time.Time `json:"granted_at"`
 	ValidUntil   *time.Time `json:"valid_until"`
+	RequestedAt  *time.Time `json:"requested_at"`
 	RestrictedAt *time.Time `json:"restricted_at"`
 	Entry        uint64     `json:"entry"`
 	Conflict     uint64     `json:"conflict"`

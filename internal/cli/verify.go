@@ -7,11 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net/http"
 	"net/url"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/consentline/consentline/verify"
@@ -136,10 +134,20 @@ func (c *verifyCmd) log(ctx context.Context, a *App, src verify.Source) error {
 		},
 	}.Run(ctx)
 	bar.finish()
+	if err != nil && !refuted(err) {
+		return err
+	}
 	return c.tell(a, verified{
 		What: "log", Origin: policy.Origin(), Size: report.Checkpoint.Size, Root: report.Checkpoint.Root.String(),
 		Warnings: report.Warnings, TrustedKey: trusted,
 	}, err)
+}
+
+// refuted tells a log that does not fit from one that could not be read.
+func refuted(err error) bool {
+	var fault *verify.Fault
+	var inconsistent *verify.InconsistentError
+	return errors.As(err, &fault) || errors.As(err, &inconsistent) || errors.Is(err, verify.ErrCheckpoint)
 }
 
 // proofHeader begins every .tlog-proof (C2SP tlog-proof).
@@ -214,16 +222,11 @@ func readLeaf(text []byte) (verify.Leaf, error) {
 	return alone.Leaf()
 }
 
-// tell writes what was found. A fault is exit code 1; not being able to look is an error like any other.
+// tell writes what was found. What does not fit is exit code 1.
 func (c *verifyCmd) tell(a *App, v verified, found error) error {
 	var fault *verify.Fault
-	switch {
-	case errors.Is(found, context.Canceled):
-		return found
-	case errors.As(found, &fault):
+	if errors.As(found, &fault) {
 		v.FirstEntry, v.LastEntry = fault.First, fault.Last
-	case errors.Is(found, fs.ErrNotExist):
-		return fmt.Errorf("there is no log at %s: %w", filepath.Clean(c.What), found)
 	}
 	v.OK = found == nil
 	if found != nil {

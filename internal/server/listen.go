@@ -32,22 +32,28 @@ func (s *Server) API(version string) *httpapi.API {
 
 // Serve answers on the Unix socket in the data directory and on TCP until ctx ends, then finishes what is under way.
 func (s *Server) Serve(ctx context.Context, l Listening) error {
-	local, err := listenSocket(ctx, s.DataDir)
-	if err != nil {
-		return fmt.Errorf("listen on the socket: %w", err)
-	}
 	api := s.API(l.Version)
-	servers := []*http.Server{s.httpServer(api.LocalHandler())}
-	listeners := []net.Listener{local}
+	var servers []*http.Server
+	var listeners []net.Listener
 	var addr net.Addr
 	if l.Addr != "" {
 		public, err := (&net.ListenConfig{}).Listen(ctx, "tcp", l.Addr)
 		if err != nil {
-			return errors.Join(err, local.Close())
+			return err
 		}
 		addr = public.Addr()
 		servers, listeners = append(servers, s.httpServer(api.Handler())), append(listeners, public)
 	}
+	// The socket comes last: other commands take it for the sign that the server is there.
+	local, err := listenSocket(ctx, s.DataDir)
+	if err != nil {
+		err = fmt.Errorf("listen on the socket: %w", err)
+		for _, other := range listeners {
+			err = errors.Join(err, other.Close())
+		}
+		return err
+	}
+	servers, listeners = append(servers, s.httpServer(api.LocalHandler())), append(listeners, local)
 	ended := make(chan error, len(servers))
 	for i, server := range servers {
 		go func() { ended <- server.Serve(listeners[i]) }()
