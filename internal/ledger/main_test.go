@@ -9,12 +9,8 @@ import (
 	"github.com/consentline/consentline/internal/testkit/dbtest"
 )
 
-// TestMain runs the tests, or is the process that the crash test kills. A sequence of appends costs many syncs, so
-// fewer are drawn than is usual; -rapid.checks and -rapid.steps ask for more.
+// TestMain runs the tests. A sequence of appends costs many syncs, so fewer are drawn than is usual; -rapid.checks and -rapid.steps ask for more.
 func TestMain(m *testing.M) {
-	if dir := os.Getenv(crashDir); dir != "" {
-		os.Exit(writeUntilKilled(dir))
-	}
 	if err := errors.Join(flag.Set("rapid.checks", "40"), flag.Set("rapid.steps", "16")); err != nil {
 		panic(err)
 	}

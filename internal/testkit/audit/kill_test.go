@@ -1,4 +1,4 @@
-package ledger_test
+package audit_test
 
 import (
 	"bufio"
@@ -25,6 +25,19 @@ import (
 	"github.com/consentline/consentline/internal/testkit/audit"
 	"github.com/consentline/consentline/internal/vault"
 )
+
+var (
+	ctx    = context.Background()
+	master = []byte("0123456789abcdef0123456789abcdef")
+)
+
+// TestMain runs the tests, or is the process that one of them kills.
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(crashDir); dir != "" {
+		os.Exit(writeUntilKilled(dir))
+	}
+	os.Exit(m.Run())
+}
 
 // crashDir is the environment variable that makes the test binary the process to be killed.
 const crashDir = "CONSENTLINE_CRASH_DIR"
