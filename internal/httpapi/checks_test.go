@@ -215,11 +215,13 @@ func FuzzCheckLine(f *testing.F) {
 	for _, seed := range []string{`{"number":"+12025550123","purpose":"marketing","channel":"sms"}`, `{"correlation_id":"\u0000"}`, "{", "", "\xff", `{"a":"\ud800"}`} {
 		f.Add([]byte(seed))
 	}
+	// The line comes second, since a file may begin with a mark of its encoding.
+	const first = `{"number":"+12025550123","purpose":"marketing","channel":"sms"}` + "\n"
 	f.Fuzz(func(t *testing.T, line []byte) {
 		if bytes.ContainsAny(line, "\n\r") || len(bytes.TrimSpace(line)) == 0 {
 			return
 		}
-		req, err := http.NewRequestWithContext(t.Context(), "POST", fx.http.URL+"/v1/checks/batch", bytes.NewReader(line))
+		req, err := http.NewRequestWithContext(t.Context(), "POST", fx.http.URL+"/v1/checks/batch", bytes.NewReader(append([]byte(first), line...)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -231,6 +233,7 @@ func FuzzCheckLine(f *testing.F) {
 		}
 		defer res.Body.Close()
 		body, err := io.ReadAll(res.Body)
+		_, body, _ = bytes.Cut(body, []byte("\n"))
 		var a checkAnswer
 		if err != nil || json.Unmarshal(body, &a) != nil || (a.Answer == nil) == (a.Problem == nil) || a.CorrelationID == "" {
 			t.Errorf("%q: answered with %q, %v", line, body, err)
