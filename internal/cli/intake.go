@@ -134,8 +134,7 @@ func (in remoteIntake) take(ctx context.Context, reports []act.Report) (out []ou
 	pause := patience
 	for n := 1; ; n++ {
 		out, err = in.send(ctx, reports)
-		var refused *problemError
-		if err == nil || n == sendings || ctx.Err() != nil || errors.As(err, &refused) && refused.Status < 500 {
+		if err == nil || n == sendings || ctx.Err() != nil || final(err) {
 			return out, err
 		}
 		timer := time.NewTimer(pause)
@@ -147,6 +146,15 @@ func (in remoteIntake) take(ctx context.Context, reports []act.Report) (out []ou
 		}
 		pause *= 2
 	}
+}
+
+// errOddAnswer says that the server does not speak as it should.
+var errOddAnswer = errors.New("answered out of turn")
+
+// final reports whether sending again would change nothing.
+func final(err error) bool {
+	var refused *problemError
+	return errors.Is(err, errOddAnswer) || errors.As(err, &refused) && refused.Status < 500
 }
 
 func (in remoteIntake) send(ctx context.Context, reports []act.Report) ([]outcome, error) {
@@ -167,7 +175,7 @@ func (in remoteIntake) send(ctx context.Context, reports []act.Report) ([]outcom
 		return nil, err
 	}
 	if len(answer.Items) != len(reports) {
-		return nil, fmt.Errorf("%s answered %d acts with %d outcomes", in.client.where, len(reports), len(answer.Items))
+		return nil, fmt.Errorf("%s %w: to %d acts it gave %d outcomes", in.client.where, errOddAnswer, len(reports), len(answer.Items))
 	}
 	out := make([]outcome, len(reports))
 	for i, item := range answer.Items {

@@ -44,7 +44,7 @@ func (in rehearsal) take(ctx context.Context, reports []act.Report) ([]outcome, 
 		return nil, err
 	}
 	if len(answer.Items) != len(asked) {
-		return nil, fmt.Errorf("%s answered %d questions with %d verdicts", in.client.where, len(asked), len(answer.Items))
+		return nil, fmt.Errorf("%s %w: to %d questions it gave %d verdicts", in.client.where, errOddAnswer, len(asked), len(answer.Items))
 	}
 	for n, i := range asked {
 		answer.Items[n].judge(&reports[i], &out[i])
