@@ -180,6 +180,27 @@ func TestSilenceIsNo(t *testing.T) {
 	})
 }
 
+// A gate is named once, however many zones and jurisdictions it fails in.
+func TestNoGateFailsTwice(t *testing.T) {
+	thoroughly(t, func(t *rapid.T) {
+		q := drawQuestion(t)
+		region := rapid.SampledFrom(builtIn.jurisdictions).Draw(t, "region").region
+		var err error
+		if q.Place, err = builtIn.Locate(addressOf(region)); err != nil {
+			t.Fatal(err)
+		}
+		var j Judgement
+		builtIn.Judge(q, &j)
+		seen := map[Failure]bool{}
+		for _, f := range j.Failed() {
+			if seen[f] && f.Code != NoRule {
+				t.Fatalf("%s fails twice: %s", builtIn.Rule(f.Rule).ID, builtIn.Describe(&j, time.UTC))
+			}
+			seen[f] = true
+		}
+	})
+}
+
 func TestZoneTablesAgreeWithTheStandardLibrary(t *testing.T) {
 	thoroughly(t, func(t *rapid.T) {
 		z := rapid.SampledFrom(builtIn.zones).Draw(t, "zone")

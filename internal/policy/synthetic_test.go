@@ -2,6 +2,7 @@ package policy
 
 import (
 	"testing"
+	"time"
 
 	"github.com/consentline/consentline/internal/consent"
 )
@@ -9,16 +10,7 @@ import (
 // synthetic compiles one pack that covers the German prefix, for rules that no built-in pack has.
 func synthetic(t *testing.T, rules string) *Rules {
 	t.Helper()
-	packs, err := Load(packFS(map[string]string{"p": "title: x\nas_of: 2026-01-01\nregion: DE\nzone: Europe/Berlin\nprefixes: ['49']\nrules:\n" +
-		"  - {id: p.yes, citation: c, verified: false, consent: {requires: none}}\n" + rules}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := Compile(packs)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
+	return packOf(t, "rules:\n  - {id: p.yes, citation: c, verified: false, consent: {requires: none}}\n"+rules)
 }
 
 func TestRulesThatNoPackHasYet(t *testing.T) {
@@ -36,6 +28,9 @@ func TestRulesThatNoPackHasYet(t *testing.T) {
 				t.Fatal("the case must start in the first pass")
 			}
 		}},
+		"opens as the clocks skip it":  {"hours: {daily: '02:00-02:45'}", "2026-03-28T03:00", "defer 2026-03-30T02:00:00; outside_window p.r", nil},
+		"a need that will end":         {"effective_until: 2026-11-19, consent: {requires: express}", "2026-11-18T12:00", "deny; level_too_low p.r", nil},
+		"nothing to confirm":           {"double_opt_in: required", "2026-11-18T12:00", "allow", nil},
 		"whole day":                    {"hours: {daily: all}", "2026-10-25T00:00", "allow", nil},
 		"open until midnight":          {"hours: {daily: '20:00-24:00'}", "2026-11-18T23:59", "allow", nil},
 		"dispatcher's clock":           {"hours: {daily: '09:00-17:00', clock: dispatcher}", "2026-11-18T16:30", "allow", dispatchFrom("Europe/Berlin")},
@@ -88,6 +83,51 @@ func dispatchFrom(zone string) func(*testing.T, *Rules, *Question) {
 func attempted(when string) func(*testing.T, *Rules, *Question) {
 	return func(t *testing.T, _ *Rules, q *Question) {
 		q.Attempts = &drawnBook{attempts: []int64{at(t, "Europe/Berlin", when).Unix()}}
+	}
+}
+
+// packOf compiles one pack for the German prefix from everything after its prefixes.
+func packOf(t *testing.T, text string) *Rules {
+	t.Helper()
+	packs, err := Load(packFS(map[string]string{"p": "title: x\nas_of: 2026-01-01\nregion: DE\nzone: Europe/Berlin\nprefixes: ['49']\n" + text}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := Compile(packs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestCalendarCapWaitsForTheLastMidnight(t *testing.T) {
+	r := packOf(t, "extra_zones: {'49': [Atlantic/Azores, Asia/Tokyo]}\nrules:\n  - {id: p.yes, citation: c, verified: false, consent: {requires: none}}\n"+
+		"  - {id: p.r, citation: c, verified: false, cap: {max: 1, per: day, by: subject, counts: attempts}}\n")
+	q := &Question{Number: 4930231250, Channel: consent.SMS, Class: consent.Marketing, At: at(t, "UTC", "2026-11-18T12:00"), Attempts: &drawnBook{attempts: []int64{at(t, "UTC", "2026-11-18T11:00").Unix()}}}
+	if got, want := verdict(t, r, q), "defer 2026-11-19T01:00:00; cap_reached p.r"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestARuleForOneSectorLeavesTheOthersSilent(t *testing.T) {
+	r := packOf(t, "rules:\n  - {id: p.r, citation: c, verified: false, sectors: [energy], consent: {requires: none}}\n")
+	q := &Question{Number: 4930231250, Channel: consent.SMS, Class: consent.Marketing, At: at(t, "UTC", "2026-11-18T12:00")}
+	if got := verdict(t, r, q); got != "deny; no_rule" {
+		t.Errorf("got %s, want deny; no_rule", got)
+	}
+}
+
+func TestAnAllowEndsWithItsWindowOrTheClockChange(t *testing.T) {
+	r := synthetic(t, "  - {id: p.r, citation: c, verified: false, hours: {daily: '01:30-03:30'}}\n")
+	for when, want := range map[string]string{
+		"2026-03-29T01:45": "2026-03-29T01:00:00Z", "2026-03-29T03:10": "2026-03-29T01:30:00Z", "2026-03-30T01:45": "2026-03-30T01:30:00Z",
+	} {
+		q := &Question{Number: 4930231250, Channel: consent.SMS, Class: consent.Marketing, At: at(t, "Europe/Berlin", when)}
+		var j Judgement
+		r.Judge(q, &j)
+		if got := time.Unix(j.ChangesAt, 0).UTC().Format(time.RFC3339); j.Outcome != Allow || got != want {
+			t.Errorf("%s: %s until %s, want allow until %s", when, j.Outcome, got, want)
+		}
 	}
 }
 
