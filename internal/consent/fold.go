@@ -109,18 +109,11 @@ func (r Record) granted(a Act) Record {
 		return r // told again by a third party: that does not make the yes any younger
 	}
 	return Record{
-		Status: StatusGranted, Level: max(a.Level, r.standingLevel(standing)), Confirmed: a.Confirmed || standing && r.Confirmed,
+		Status: StatusGranted, Level: a.Level, Confirmed: a.Confirmed || standing && r.Confirmed,
 		GrantedAt: a.EffectiveAt, ValidUntil: a.ValidUntil, ReviewAt: a.ReviewAt,
 		Disclosure: a.Disclosure, Evidenced: a.Evidence != "", Source: a.Source,
 		Entry: a.Seq, Version: r.Version, last: r.last,
 	}
-}
-
-func (r Record) standingLevel(standing bool) Level {
-	if standing {
-		return r.Level
-	}
-	return NoLevel
 }
 
 func (r Record) restricted(a Act, s Status) Record {
