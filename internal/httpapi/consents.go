@@ -77,7 +77,7 @@ type ConsentAnswer struct {
 type Outcome struct {
 	CorrelationID string       `json:"correlation_id,omitempty" doc:"The caller's name for the act."`
 	Status        string       `json:"status" enum:"recorded,duplicate,conflict,superseded,rejected" doc:"What became of it. A conflict is recorded, did not take effect and waits for review; what is superseded is recorded and older than what stands."`
-	Effective     string       `json:"effective,omitempty" enum:"all" doc:"Where checks are answered from after this act: on all nodes."`
+	Effective     string       `json:"effective,omitempty" enum:"all,pending" doc:"Where checks are answered from after this act: on all nodes; or, if the caller did not want to wait, on all within moments."`
 	Seq           uint64       `json:"seq,omitempty" doc:"The act's entry in the ledger."`
 	RecordedAt    *ledger.Time `json:"recorded_at,omitempty" doc:"When the ledger learned of it."`
 	Subject       string       `json:"subject,omitempty" doc:"The person at the number." example:"5e1f0a7c9b3d4e2f8a6b7c8d9e0f1a2b"`
@@ -89,6 +89,9 @@ type Outcome struct {
 func outcomeOf(id string, p *act.Report, r ledger.Result) Outcome {
 	o := Outcome{
 		CorrelationID: id, Effective: "all", Seq: r.Seq, RecordedAt: moment(r.RecordedAt), Subject: hex.EncodeToString(r.Subject[:]),
+	}
+	if r.Pending != nil {
+		o.Effective = "pending"
 	}
 	switch r.Outcome {
 	case ledger.Duplicate:
@@ -115,7 +118,7 @@ func (a *API) consentRoutes() {
 		description: "Records what somebody did about one scope: asked, granted, refused, withdrew. The answer comes when the act is durable and every " +
 			"check is answered from after it. An old yes never beats a later no: a grant that is older than a withdrawal is recorded and superseded.",
 		params: []*huma.Param{idempotencyParam(), preferParam()},
-		status: http.StatusCreated, again: http.StatusOK, errors: []int{http.StatusConflict},
+		status: http.StatusCreated, again: http.StatusOK, pending: true, errors: []int{http.StatusConflict},
 		request: exampleGrant(), answer: exampleConsentAnswer(),
 	}, a.recordConsent)
 }
@@ -129,7 +132,7 @@ func (a *API) recordConsent(ctx context.Context, c call, in *ConsentRequest) (ou
 		return out, err
 	}
 	p.IdempotencyKey = c.key
-	results, err := a.Recorder.Record(ctx, c.Caller, []act.Report{p})
+	results, err := a.Recorder.Record(c.hurried(ctx), c.Caller, []act.Report{p})
 	if err != nil {
 		return out, err
 	}
@@ -137,7 +140,7 @@ func (a *API) recordConsent(ctx context.Context, c call, in *ConsentRequest) (ou
 	if r.Err != nil {
 		return out, r.Err
 	}
-	out.again = r.Outcome == ledger.Duplicate
+	out.again, out.pending = r.Outcome == ledger.Duplicate, r.Pending != nil
 	out.body = ConsentAnswer{
 		Outcome:  outcomeOf(in.CorrelationID, &p, r.Result),
 		Revision: a.Index.Revision(),
@@ -156,7 +159,7 @@ func idempotencyParam() *huma.Param {
 func preferParam() *huma.Param {
 	return &huma.Param{
 		Name: "Prefer", In: "header", Schema: &huma.Schema{Type: huma.TypeString},
-		Description: "respond-async (RFC 7240) is accepted: where nothing has to be waited for, the act is effective on all nodes when it is answered.",
+		Description: "respond-async (RFC 7240): answer when the act is durable, though other nodes may not obey it for a moment. That is a 202 with effective pending; where nothing has to be waited for, the preference changes nothing.",
 	}
 }
 

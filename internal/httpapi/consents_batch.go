@@ -73,9 +73,9 @@ func (a *API) consentBatchRoutes() {
 			queryParam("via", "By which road the acts come; all but batch need a key that may import.", &huma.Schema{
 				Type: huma.TypeString, Enum: []any{"batch", "import", "crm", "provider"}, Default: "batch",
 			}),
-			idempotencyParam(),
+			idempotencyParam(), preferParam(),
 		},
-		request: ConsentBatch{Items: []ConsentRequest{exampleGrant()}},
+		pending: true, request: ConsentBatch{Items: []ConsentRequest{exampleGrant()}},
 		answer: ConsentBatchAnswer{
 			Revision: 17, Counts: Counts{Recorded: 1}, Items: []ConsentItem{{Outcome: exampleConsentAnswer().Outcome}},
 		},
@@ -228,13 +228,14 @@ func (a *API) recordBatch(w http.ResponseWriter, r *http.Request, t *teller) (ou
 	case len(raw.Items) > maxBatch:
 		return out, tooMany("items", "Send up to 10,000 acts at once, or stream them as application/x-ndjson.")
 	}
-	items, err := t.record(r.Context(), t.hearAll(r.Context(), raw.Items))
+	items, err := t.record(t.c.hurried(r.Context()), t.hearAll(r.Context(), raw.Items))
 	if err != nil {
 		return out, err
 	}
 	out.body = ConsentBatchAnswer{Revision: a.Index.Revision(), Items: items}
 	for i := range items {
 		out.body.Counts.add(items[i].Status)
+		out.pending = out.pending || items[i].Effective == "pending"
 	}
 	return out, nil
 }

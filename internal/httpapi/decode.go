@@ -144,13 +144,15 @@ func unprocessable(code, field, reason string) *Problem {
 }
 
 var titles = map[string]string{
-	act.CodeInvalidField:  "Field not valid",
-	act.CodeMissingField:  "Field missing",
-	act.CodeDuplicateID:   "Correlation id used twice",
-	act.CodeInvalidNumber: "Not a phone number",
-	"unknown_field":       "No such field",
-	"duplicate_field":     "Field sent twice",
-	"invalid_cursor":      "Cursor not valid",
+	act.CodeInvalidField:   "Field not valid",
+	act.CodeMissingField:   "Field missing",
+	act.CodeDuplicateID:    "Correlation id used twice",
+	act.CodeInvalidNumber:  "Not a phone number",
+	act.CodeUnknownBrand:   "Brand not defined",
+	act.CodeUnknownPurpose: "Purpose not defined",
+	"unknown_field":        "No such field",
+	"duplicate_field":      "Field sent twice",
+	"invalid_cursor":       "Cursor not valid",
 }
 
 // fieldPath writes a JSON pointer as people write paths: items[3].channel. Names that hold digits are shown without

@@ -128,6 +128,11 @@ func (a *API) document(o operation, in, out reflect.Type) {
 		again.Description = "It was done before; nothing was changed."
 		op.Responses[strconv.Itoa(o.again)] = &again
 	}
+	if o.pending {
+		accepted := *success
+		accepted.Description = "It is durable, and obeyed by all nodes within moments: the caller did not want to wait."
+		op.Responses[strconv.Itoa(http.StatusAccepted)] = &accepted
+	}
 	for _, status := range o.problems(in != nil) {
 		op.Responses[strconv.Itoa(status)] = &huma.Response{Ref: "#/components/responses/" + strconv.Itoa(status)}
 	}

@@ -28,6 +28,8 @@ type operation struct {
 	again  int // of success that changed nothing; zero: the same
 	errors []int
 
+	pending bool // whether the caller may be answered before every node obeys
+
 	request any // an example of the body
 	answer  any // an example of the answer
 }
@@ -42,15 +44,32 @@ type call struct {
 func (c call) query(name string) string { return c.r.URL.Query().Get(name) }
 func (c call) path(name string) string  { return c.r.PathValue(name) }
 
+const respondAsync = "respond-async"
+
+// hurried returns the context of a write, under which it waits for other nodes unless the caller prefers otherwise
+// (RFC 7240).
+func (c call) hurried(ctx context.Context) context.Context {
+	for _, header := range c.r.Header.Values("Prefer") {
+		for preference := range strings.SplitSeq(header, ",") {
+			name, _, _ := strings.Cut(preference, ";")
+			if strings.EqualFold(strings.TrimSpace(name), respondAsync) {
+				return ledger.WithoutWaiting(ctx)
+			}
+		}
+	}
+	return ctx
+}
+
 // masked reports whether the caller must not see numbers in full.
 func (c call) masked() bool { return !c.Can(access.SeeNumbers) }
 
 // reply is what a handler answers.
 type reply[T any] struct {
-	body  T
-	again bool   // nothing was changed, since the request was carried out before
-	place string // where what was made can be read
-	next  string // the cursor of the next page
+	body    T
+	again   bool   // nothing was changed, since the request was carried out before
+	pending bool   // it is durable, and some nodes may not obey it yet
+	place   string // where what was made can be read
+	next    string // the cursor of the next page
 }
 
 // none is the body of requests that have none.
@@ -151,7 +170,12 @@ func send[T any](a *API, w http.ResponseWriter, r *http.Request, o operation, ou
 	if out.next != "" {
 		h.Set("Link", nextLink(r, out.next))
 	}
-	w.WriteHeader(o.statusOf(out.again))
+	status := o.statusOf(out.again)
+	if out.pending {
+		h.Set("Preference-Applied", respondAsync)
+		status = http.StatusAccepted
+	}
+	w.WriteHeader(status)
 	if _, err := w.Write(append(body, '\n')); err != nil {
 		a.Log.DebugContext(r.Context(), "the caller left before the answer was told", "error", err)
 	}

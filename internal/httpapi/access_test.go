@@ -1,0 +1,105 @@
+package httpapi_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/consentline/consentline/internal/access"
+)
+
+// routePermissions names what each route asks for; empty: it is public. It stands here, apart from the code, so that a
+// route that asks for less than it should is noticed.
+var routePermissions = map[string]access.Permission{
+	"POST /v1/consents":       access.RecordConsent,
+	"POST /v1/consents/batch": access.RecordConsent,
+
+	"POST /v1/lookups":                                    access.LookUp,
+	"GET /v1/subjects/{subject}":                          access.LookUp,
+	"GET /v1/subjects/{subject}/history":                  access.ReadHistory,
+	"GET /v1/entries/{seq}":                               access.ReadEntries,
+	"GET /v1/entries/{seq}/proof":                         access.ReadEntries,
+	"GET /v1/changes":                                     access.ReadChanges,
+	"GET /v1/export":                                      access.Export,
+	"POST /v1/checks":                                     access.Check,
+	"POST /v1/checks/batch":                               access.Check,
+	"POST /v1/scrubs":                                     access.Scrub,
+	"GET /v1/brands":                                      access.ReadCatalog,
+	"GET /v1/brands/{brand}":                              access.ReadCatalog,
+	"POST /v1/brands":                                     access.ChangeCatalog,
+	"PUT /v1/brands/{brand}":                              access.ChangeCatalog,
+	"GET /v1/purposes":                                    access.ReadCatalog,
+	"GET /v1/purposes/{purpose}":                          access.ReadCatalog,
+	"POST /v1/purposes":                                   access.ChangeCatalog,
+	"PUT /v1/purposes/{purpose}":                          access.ChangeCatalog,
+	"GET /v1/senders":                                     access.ReadCatalog,
+	"GET /v1/senders/{sender}":                            access.ReadCatalog,
+	"POST /v1/senders":                                    access.ChangeCatalog,
+	"PUT /v1/senders/{sender}":                            access.ChangeCatalog,
+	"GET /v1/disclosures":                                 access.ReadCatalog,
+	"GET /v1/disclosures/{disclosure}":                    access.ReadCatalog,
+	"POST /v1/disclosures":                                access.ChangeWording,
+	"GET /v1/disclosures/{disclosure}/versions":           access.ReadCatalog,
+	"POST /v1/disclosures/{disclosure}/versions":          access.ChangeWording,
+	"GET /v1/disclosures/{disclosure}/versions/{version}": access.ReadCatalog,
+	"GET /v1/lists":                                       access.ReadCatalog,
+	"GET /v1/lists/{list}":                                access.ReadCatalog,
+	"POST /v1/lists":                                      access.ChangeLists,
+	"PUT /v1/lists/{list}":                                access.ChangeLists,
+	"POST /v1/lists/{list}/members":                       access.ChangeLists,
+	"PUT /v1/lists/{list}/members":                        access.ChangeLists,
+	"GET /v1/keys":                                        access.ManageKeys,
+	"GET /v1/keys/{key}":                                  access.ManageKeys,
+	"POST /v1/keys":                                       access.ManageKeys,
+	"DELETE /v1/keys/{key}":                               access.ManageKeys,
+	"GET /metrics":                                        access.ReadMetrics,
+
+	"GET /healthz":            "",
+	"GET /readyz":             "",
+	"GET /v1/log/checkpoint":  "",
+	"GET /v1/log/key":         "",
+	"GET /v1/log/tile/{path}": "",
+}
+
+// TestEveryRouteAsksForItsPermission calls every documented route as every role and as nobody. A denied call leaves one
+// entry, which names the caller and what they wanted.
+func TestEveryRouteAsksForItsPermission(t *testing.T) {
+	f := start(t)
+	documented := map[string]bool{}
+	for path, item := range load(t).Paths.Map() {
+		for method := range item.Operations() {
+			documented[method+" "+path] = true
+		}
+	}
+	for route := range documented {
+		if _, known := routePermissions[route]; !known {
+			t.Errorf("%s is documented and nobody has said who may call it", route)
+		}
+	}
+	for route, permission := range routePermissions {
+		if !documented[route] {
+			t.Errorf("%s is not documented", route)
+		}
+		method, path, _ := strings.Cut(route, " ")
+		path = strings.NewReplacer("{subject}", strings.Repeat("0", 32), "{seq}", "1", "{path}", "0/000.p/1", "{version}", "1").Replace(path)
+		path = strings.NewReplacer("{", "", "}", "").Replace(path)
+		if permission == "" {
+			if a := f.do(request{method: method, path: path, as: "none"}); a.StatusCode == http.StatusUnauthorized {
+				t.Errorf("%s wants a key", route)
+			}
+			continue
+		}
+		f.do(request{method: method, path: path, as: "none", body: "{}"}).problem(401, "unauthenticated", "Authorization")
+		for _, role := range access.Roles {
+			before := f.head()
+			a := f.do(request{method: method, path: path, as: string(role), body: "{}"})
+			denied, n := a.StatusCode == http.StatusForbidden, f.denials(before)
+			switch {
+			case role.Includes(permission) && denied:
+				t.Errorf("%s as %s: denied, though the role may %s", route, role, permission)
+			case !role.Includes(permission) && (!denied || n != 1):
+				t.Errorf("%s as %s: got %d and %d entries of a denial, want 403 and 1", route, role, a.StatusCode, n)
+			}
+		}
+	}
+}
