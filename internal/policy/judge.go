@@ -103,16 +103,17 @@ func (r *Rules) judge(s *scene, i RuleIndex, out *Judgement) {
 		out.fail(NoRuleIndex, NoRule)
 		return
 	}
-	if !s.concerns(r, g) {
-		return
-	}
-	if g.kind == KindConsent {
+	switch {
+	case !s.concerns(r, g):
+	case g.kind == KindConsent:
 		s.consent(r, i, g, out)
-		return
+	case !s.lifted(r, g):
+		r.judgeBinding(s, i, g, out)
 	}
-	if s.lifted(r, g) {
-		return
-	}
+}
+
+// judgeBinding judges a rule that speaks about the case and that nothing lifts.
+func (r *Rules) judgeBinding(s *scene, i RuleIndex, g *gate, out *Judgement) {
 	switch g.kind {
 	case KindExpiry:
 		s.expiry(i, g, out)
@@ -166,6 +167,19 @@ func (r *Rules) locate(q *Question, s *scene) {
 	if at != nil && s.evidence&ByNumber != 0 {
 		s.zones = r.zoneSets[at.zones]
 	}
+	r.clocks(q, s)
+	members := 0
+	for g := range s.groupCount {
+		members += len(r.groups[s.groups[g]].members)
+	}
+	if members > 1 {
+		s.evidence |= ManyRegions
+	}
+}
+
+// clocks adds what the address and the dispatcher say of time zones.
+func (r *Rules) clocks(q *Question, s *scene) {
+	hint := &q.Place
 	if hint.zones > 0 {
 		s.moreZones = r.zoneSets[hint.zones-1]
 		s.evidence |= ByAddressZones
@@ -176,13 +190,6 @@ func (r *Rules) locate(q *Question, s *scene) {
 	}
 	if q.DispatchZone > 0 && int(q.DispatchZone) <= len(r.zones) {
 		s.dispatch = r.zones[q.DispatchZone-1]
-	}
-	members := 0
-	for g := range s.groupCount {
-		members += len(r.groups[s.groups[g]].members)
-	}
-	if members > 1 {
-		s.evidence |= ManyRegions
 	}
 	if len(s.zones)+len(s.moreZones) > 1 {
 		s.evidence |= ManyZones

@@ -40,6 +40,7 @@ type OverrideError struct {
 	Reason string
 }
 
+// Error names the rule and what stands in the way of the override.
 func (e *OverrideError) Error() string {
 	return fmt.Sprintf("override of rule %s: %s", e.Rule, e.Reason)
 }
@@ -67,6 +68,7 @@ type BanError struct {
 	Reason string
 }
 
+// Error names the ban and what stands in its way.
 func (e *BanError) Error() string { return fmt.Sprintf("ban %s: %s", e.Ban, e.Reason) }
 
 // With returns new rules: the same packs under these changes, which replace earlier ones. All errors come at once.
@@ -181,19 +183,19 @@ func (o *Override) apply(rule *Rule) (form *Rule, looser bool, err error) {
 		{o.Requires != nil, o.requires, "requires"}, {o.Max != nil, o.max, "max"}, {o.Period != nil, o.period, "period"},
 		{o.Week != nil, o.week, "week"}, {o.OnHoliday != nil, o.onHoliday, "on_holiday"}, {o.Required != nil, o.required, "required"},
 	}
-	any := false
+	set := false
 	for _, s := range steps {
 		if !s.set {
 			continue
 		}
-		any = true
+		set = true
 		l, fits := s.apply(&changed)
 		if !fits {
 			return nil, false, fmt.Errorf("a rule of kind %s has no %s", rule.Kind, s.what)
 		}
 		looser = looser || l
 	}
-	if !any {
+	if !set {
 		return nil, false, errors.New("it changes nothing")
 	}
 	return &changed, looser, nil

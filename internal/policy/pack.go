@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -174,14 +175,40 @@ func yamlLine(err error) int {
 func (r *reader) pack(n *yaml.Node) *Pack {
 	p := &Pack{file: r.file, line: n.Line, Areas: map[string][]string{}, ExtraZones: map[string][]string{}, Postal: map[string][]string{}, PostalZones: map[string]string{}}
 	var rules *yaml.Node
-	r.mapping(n, "pack", fields{
-		"pack":         r.text("pack", &p.Name),
-		"title":        r.text("title", &p.Title),
+	fs := fields{
+		"pack":    r.text("pack", &p.Name),
+		"title":   r.text("title", &p.Title),
+		"parent":  r.text("parent", &p.Parent),
+		"as_of":   read(r, "as_of", &p.AsOf, parseDate),
+		"note":    r.text("note", &p.Note),
+		"overlay": func(n *yaml.Node) { p.Overlay = r.overlay(n) },
+		"switches": func(n *yaml.Node) {
+			r.list(n, "switches", func(s *yaml.Node) { p.Switches = append(p.Switches, r.switchOf(s)) })
+		},
+		"calendars": func(n *yaml.Node) {
+			r.list(n, "calendars", func(c *yaml.Node) { p.Calendars = append(p.Calendars, r.calendar(c)) })
+		},
+		"rules": func(n *yaml.Node) { rules = n },
+	}
+	maps.Copy(fs, r.geography(p))
+	r.mapping(n, "pack", fs)
+	if rules != nil {
+		r.list(rules, "rules", func(one *yaml.Node) { p.Rules = append(p.Rules, r.rule(one, p.Name)) })
+	}
+	if want := strings.TrimSuffix(path.Base(r.file), ".yaml"); p.Name != want {
+		r.fault(n, "the pack in this file must be named %s, not %q", want, p.Name)
+	}
+	if p.Title == "" || p.AsOf == 0 {
+		r.fault(n, "a pack needs a title and as_of, the day on which its facts were last looked at")
+	}
+	return p
+}
+
+// geography reads the fields that say where a pack's numbers and people are.
+func (r *reader) geography(p *Pack) fields {
+	return fields{
 		"region":       r.text("region", &p.Region),
-		"parent":       r.text("parent", &p.Parent),
 		"zone":         read(r, "zone", &p.Zone, knownZone),
-		"as_of":        read(r, "as_of", &p.AsOf, parseDate),
-		"note":         r.text("note", &p.Note),
 		"prefixes":     r.prefixes("prefixes", &p.Prefixes),
 		"elsewhere":    r.prefixes("elsewhere", &p.Elsewhere),
 		"no_geography": r.prefixes("no_geography", &p.NoGeography),
@@ -196,25 +223,7 @@ func (r *reader) pack(n *yaml.Node) *Pack {
 		"extra_zones":  r.extraZones(p.ExtraZones),
 		"postal":       r.postal(p.Postal),
 		"postal_zones": r.postalZones(p.PostalZones),
-		"overlay":      func(n *yaml.Node) { p.Overlay = r.overlay(n) },
-		"switches": func(n *yaml.Node) {
-			r.list(n, "switches", func(s *yaml.Node) { p.Switches = append(p.Switches, r.switchOf(s)) })
-		},
-		"calendars": func(n *yaml.Node) {
-			r.list(n, "calendars", func(c *yaml.Node) { p.Calendars = append(p.Calendars, r.calendar(c)) })
-		},
-		"rules": func(n *yaml.Node) { rules = n },
-	})
-	if rules != nil {
-		r.list(rules, "rules", func(one *yaml.Node) { p.Rules = append(p.Rules, r.rule(one, p.Name)) })
 	}
-	if want := strings.TrimSuffix(path.Base(r.file), ".yaml"); p.Name != want {
-		r.fault(n, "the pack in this file must be named %s, not %q", want, p.Name)
-	}
-	if p.Title == "" || p.AsOf == 0 {
-		r.fault(n, "a pack needs a title and as_of, the day on which its facts were last looked at")
-	}
-	return p
 }
 
 func knownZone(s string) (string, error) {

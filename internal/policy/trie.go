@@ -104,8 +104,8 @@ func newAtlas(packs []*Pack) (*atlas, error) {
 		a.enter(p)
 	}
 	for _, p := range packs {
-		for _, complex := range p.Complexes {
-			a.join(complex)
+		for _, territory := range p.Complexes {
+			a.join(territory)
 		}
 	}
 	for _, p := range packs {
@@ -142,11 +142,11 @@ func (a *atlas) enter(p *Pack) {
 	}
 }
 
-// join gives every prefix of a complex the zones of all: numbers of an overlay are handed out in the whole territory,
+// join gives every prefix of a territory the zones of all: numbers of an overlay are handed out in the whole territory,
 // and the metadata knows the zone of the exchange only where the overlay is old.
-func (a *atlas) join(complex []string) {
+func (a *atlas) join(territory []string) {
 	var union []string
-	for _, prefix := range complex {
+	for _, prefix := range territory {
 		if a.zones[prefix] != nil {
 			union = append(union, a.zonesUnder(prefix)...)
 		}
@@ -156,7 +156,7 @@ func (a *atlas) join(complex []string) {
 	}
 	slices.Sort(union)
 	union = slices.Compact(union)
-	for _, prefix := range complex {
+	for _, prefix := range territory {
 		a.replace(prefix, union)
 	}
 }
