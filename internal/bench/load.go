@@ -1,0 +1,123 @@
+package bench
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Load is many connections that each send one request after the other, without pipelining, as fast as they are answered.
+// It costs as little as it can, since it shares the machine with what it measures.
+type Load struct {
+	Addr        string // of TCP
+	Connections int
+	For         time.Duration
+	Status      int // that every answer must have
+
+	// Request appends the n-th request of a connection to dst, head and body.
+	Request func(dst []byte, connection, n int) []byte
+}
+
+// StatusError says that an answer had another status than the load expects.
+type StatusError struct{ Want, Got int }
+
+func (e *StatusError) Error() string {
+	return fmt.Sprintf("answered with status %d, want %d", e.Got, e.Want)
+}
+
+// Run applies the load and returns how many requests were answered a second.
+func (l Load) Run(ctx context.Context) (perSecond float64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, l.For)
+	defer cancel()
+	var answered atomic.Int64
+	failures := make([]error, l.Connections)
+	var all sync.WaitGroup
+	began := time.Now()
+	for i := range l.Connections {
+		all.Go(func() {
+			n, err := l.connection(ctx, i)
+			answered.Add(int64(n))
+			failures[i] = err
+		})
+	}
+	all.Wait()
+	return float64(answered.Load()) / time.Since(began).Seconds(), errors.Join(failures...)
+}
+
+// connection sends requests until the time is over, and returns how many were answered.
+func (l Load) connection(ctx context.Context, number int) (n int, err error) {
+	var d net.Dialer
+	c, err := d.DialContext(ctx, "tcp", l.Addr)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, c.Close()) }()
+	answers := bufio.NewReaderSize(c, 16<<10)
+	var request []byte
+	for ctx.Err() == nil {
+		request = l.Request(request[:0], number, n)
+		if _, err := c.Write(request); err != nil {
+			return n, err
+		}
+		status, err := readAnswer(answers)
+		if err != nil {
+			return n, err
+		}
+		if status != l.Status {
+			return n, &StatusError{l.Status, status}
+		}
+		n++
+	}
+	return n, nil
+}
+
+var errAnswer = errors.New("the answer is not one of HTTP/1.1 with a length")
+
+// readAnswer passes over one answer and returns its status.
+func readAnswer(r *bufio.Reader) (status int, err error) {
+	line, err := r.ReadSlice('\n')
+	if err != nil {
+		return 0, err
+	}
+	if len(line) < len("HTTP/1.1 200") || !bytes.HasPrefix(line, []byte("HTTP/1.1 ")) {
+		return 0, errAnswer
+	}
+	if status, err = strconv.Atoi(string(line[9:12])); err != nil {
+		return 0, errAnswer
+	}
+	length := -1
+	for {
+		if line, err = r.ReadSlice('\n'); err != nil {
+			return 0, err
+		}
+		if len(line) <= len("\r\n") {
+			break
+		}
+		const name = "content-length:"
+		if len(line) > len(name) && bytes.EqualFold(line[:len(name)], []byte(name)) {
+			if length, err = strconv.Atoi(string(bytes.TrimSpace(line[len(name):]))); err != nil {
+				return 0, errAnswer
+			}
+		}
+	}
+	if length < 0 {
+		return 0, errAnswer
+	}
+	_, err = r.Discard(length)
+	return status, err
+}
+
+// post appends a request with a JSON body.
+func post(dst []byte, path, key string, body []byte) []byte {
+	dst = append(append(append(dst, "POST "...), path...), " HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer "...)
+	dst = append(append(dst, key...), "\r\nContent-Type: application/json\r\nContent-Length: "...)
+	dst = append(strconv.AppendInt(dst, int64(len(body)), 10), "\r\n\r\n"...)
+	return append(dst, body...)
+}
