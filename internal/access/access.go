@@ -98,6 +98,7 @@ type Gate struct {
 
 	mu     sync.Mutex
 	keys   map[string]Key
+	since  map[string]uint64 // the entry that put each key in force
 	byHash atomic.Pointer[map[[32]byte]*holder]
 }
 
@@ -108,7 +109,7 @@ type holder struct {
 
 // New returns a gate that knows no key yet.
 func New(l Appender, now func() time.Time) *Gate {
-	g := &Gate{ledger: l, now: now, keys: map[string]Key{}}
+	g := &Gate{ledger: l, now: now, keys: map[string]Key{}, since: map[string]uint64{}}
 	g.byHash.Store(&map[[32]byte]*holder{})
 	return g
 }
@@ -163,7 +164,7 @@ func (g *Gate) Create(ctx context.Context, by *Caller, k Key) (Key, string, erro
 	k.ID, k.Hash, k.CreatedBy = newID(), hex.EncodeToString(sum[:]), by.ID
 	k.CreatedAt = ledger.Time(g.now().UTC().Truncate(time.Microsecond))
 	k.RevokedAt, k.RevokedBy = nil, ""
-	return k, secret, g.define(ctx, by, k)
+	return k, secret, g.define(ctx, by, k, 0)
 }
 
 func (k *Key) validate() error {
@@ -180,6 +181,7 @@ func (k *Key) validate() error {
 func (g *Gate) Revoke(ctx context.Context, by *Caller, id string) (Key, error) {
 	g.changing.Lock()
 	defer g.changing.Unlock()
+	seen := g.seen(id)
 	k, err := g.Key(id)
 	if err != nil {
 		return Key{}, err
@@ -189,16 +191,24 @@ func (g *Gate) Revoke(ctx context.Context, by *Caller, id string) (Key, error) {
 	}
 	at := ledger.Time(g.now().UTC().Truncate(time.Microsecond))
 	k.RevokedAt, k.RevokedBy = &at, by.ID
-	return k, g.define(ctx, by, k)
+	return k, g.define(ctx, by, k, seen)
+}
+
+// seen returns the entry that put in force what is known of a key.
+func (g *Gate) seen(id string) uint64 {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.since[id]
 }
 
 // define records the key; Apply, called when the entry is committed, puts it in force.
-func (g *Gate) define(ctx context.Context, by *Caller, k Key) error {
+func (g *Gate) define(ctx context.Context, by *Caller, k Key, seen uint64) error {
 	item, err := ledger.Define(ledger.KindAccess, by.ID, kindKey, k.ID, k)
 	if err != nil {
 		return err
 	}
-	_, err = g.ledger.AppendOne(ctx, item)
+	item.Widens = seen == 0
+	_, err = g.ledger.AppendOne(ctx, item.IfStill(kindKey, k.ID, seen))
 	return err
 }
 
@@ -214,6 +224,7 @@ func (g *Gate) Apply(d ledger.Definition) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.put(k)
+	g.since[k.ID] = d.Seq
 	return nil
 }
 

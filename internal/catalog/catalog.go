@@ -37,6 +37,7 @@ type Catalog struct {
 	senders     map[string]Sender
 	disclosures map[string]Disclosure
 	wordings    map[string]consent.DisclosureRef // by the hash of language and words
+	since       map[string]uint64                // the entry that put each definition in force, by kind and ID
 }
 
 // New returns an empty catalog.
@@ -44,6 +45,7 @@ func New(l Appender) *Catalog {
 	return &Catalog{
 		ledger: l, brands: map[consent.BrandID]Brand{}, purposes: map[consent.PurposeID]Purpose{},
 		senders: map[string]Sender{}, disclosures: map[string]Disclosure{}, wordings: map[string]consent.DisclosureRef{},
+		since: map[string]uint64{},
 	}
 }
 
@@ -195,10 +197,11 @@ func create[T any](ctx context.Context, c *Catalog, by, kind, id string, body T,
 	if invalid != nil {
 		return none, invalid
 	}
+	seen := c.seen(kind, id)
 	if _, err := get(id); err == nil {
 		return none, fmt.Errorf("%s %q %w", kind, id, ErrExists)
 	}
-	return body, c.define(ctx, by, kind, id, body)
+	return body, c.define(ctx, by, kind, id, body, seen)
 }
 
 // change records a definition under an ID that is taken.
@@ -209,18 +212,29 @@ func change[T any](ctx context.Context, c *Catalog, by, kind, id string, body T,
 	if invalid != nil {
 		return none, invalid
 	}
+	seen := c.seen(kind, id)
 	if _, err := get(id); err != nil {
 		return none, err
 	}
-	return body, c.define(ctx, by, kind, id, body)
+	return body, c.define(ctx, by, kind, id, body, seen)
 }
 
-func (c *Catalog) define(ctx context.Context, by, kind, id string, body any) error {
+// seen returns the entry that put in force what is known of a definition, zero if nothing is.
+func (c *Catalog) seen(kind, id string) uint64 {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.since[kind+" "+id]
+}
+
+// define records a definition, unless another node has changed it since it was seen. What is new widens: nobody can
+// have been allowed anything by it.
+func (c *Catalog) define(ctx context.Context, by, kind, id string, body any, seen uint64) error {
 	item, err := ledger.Define(ledger.KindDefinition, by, kind, id, body)
 	if err != nil {
 		return err
 	}
-	_, err = c.ledger.AppendOne(ctx, item)
+	item.Widens = seen == 0 || kind == kindDisclosure
+	_, err = c.ledger.AppendOne(ctx, item.IfStill(kind, id, seen))
 	return err
 }
 
@@ -244,6 +258,7 @@ func (c *Catalog) Apply(d ledger.Definition) error {
 	if err != nil {
 		return fmt.Errorf("%s %q: %w", d.Kind, d.ID, err)
 	}
+	c.since[d.Kind+" "+d.ID] = d.Seq
 	return nil
 }
 

@@ -52,6 +52,7 @@ func (c *Catalog) AddVersion(ctx context.Context, by, id string, w Wording, now 
 	}
 	c.changing.Lock()
 	defer c.changing.Unlock()
+	seen := c.seen(kindDisclosure, id)
 	d, err := c.Disclosure(id)
 	if err != nil {
 		return Wording{}, err
@@ -61,7 +62,7 @@ func (c *Catalog) AddVersion(ctx context.Context, by, id string, w Wording, now 
 		return latest, nil
 	}
 	d.Versions = append(append([]Wording(nil), d.Versions...), next)
-	return next, c.define(ctx, by, kindDisclosure, id, d)
+	return next, c.define(ctx, by, kindDisclosure, id, d, seen)
 }
 
 func (c *Catalog) validateDisclosure(d Disclosure) error {

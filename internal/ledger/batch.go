@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -69,6 +70,16 @@ func (b *batch) run(ctx context.Context, group []*request) error {
 func (b *batch) decide(ctx context.Context, p *prepared, out *Result) error {
 	if repeated, err := b.repetition(ctx, p, out); repeated || err != nil {
 		return err
+	}
+	if p.Guard != nil {
+		err := p.Guard(ctx, b.tx)
+		if errors.Is(err, ErrChanged) {
+			*out = Result{Outcome: Rejected, Err: err}
+			return nil
+		}
+		if err != nil {
+			return err
+		}
 	}
 	b.head.seq++
 	seq := b.head.seq

@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/consentline/consentline/internal/store"
@@ -14,6 +15,8 @@ type Definition struct {
 	Kind string          `json:"kind"`
 	ID   string          `json:"id"`
 	Body json.RawMessage `json:"body"`
+
+	Seq uint64 `json:"-"` // the entry that put it in force
 }
 
 // Define returns the item that records a definition and puts it in force.
@@ -22,8 +25,27 @@ func Define(kind Kind, by, what, id string, body any) (Item, error) {
 	if err != nil {
 		return Item{}, fmt.Errorf("define %s: %w", what, err)
 	}
-	d := Definition{what, id, raw}
+	d := Definition{Kind: what, ID: id, Body: raw}
 	return Item{Kind: kind, By: by, Detail: d, Effect: d.write}, nil
+}
+
+// IfStill lets the item be recorded only while the definition in force is that of the entry numbered seq, zero for
+// none. Whoever changes a definition has looked at it first; another node may have changed it since.
+func (it Item) IfStill(kind, id string, seq uint64) Item {
+	it.Guard = func(ctx context.Context, tx store.Tx) error {
+		now := uint64(0)
+		err := store.One(tx.Query(ctx, "SELECT seq FROM definitions WHERE kind = $1 AND id = $2", kind, id), func(r store.Row) {
+			now = uint64(r.Int64(0))
+		})
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return fmt.Errorf("look whether %s %s still stands: %w", kind, id, err)
+		}
+		if now != seq {
+			return fmt.Errorf("%s %q %w", kind, id, ErrChanged)
+		}
+		return nil
+	}
+	return it
 }
 
 func (d Definition) write(ctx context.Context, tx store.Tx, seq uint64) error {
@@ -41,7 +63,8 @@ func (d Definition) write(ctx context.Context, tx store.Tx, seq uint64) error {
 func (l *Ledger) Definitions(ctx context.Context, fn func(Definition, uint64) error) error {
 	return l.db.Read(ctx, func(tx store.Tx) error {
 		return store.Each(tx.Query(ctx, "SELECT kind, id, body, seq FROM definitions ORDER BY seq, kind, id"), func(r store.Row) error {
-			return fn(Definition{r.Text(0), r.Text(1), json.RawMessage(r.Text(2))}, uint64(r.Int64(3)))
+			seq := uint64(r.Int64(3))
+			return fn(Definition{r.Text(0), r.Text(1), json.RawMessage(r.Text(2)), seq}, seq)
 		})
 	})
 }

@@ -145,7 +145,8 @@ func definedBy(ctx context.Context, tx store.Tx, after, upTo uint64) (map[uint64
 	out := map[uint64]any{}
 	rows := tx.Query(ctx, "SELECT seq, kind, id, body FROM definitions WHERE seq > $1 AND seq <= $2", after, upTo)
 	return out, store.Each(rows, func(r store.Row) error {
-		out[uint64(r.Int64(0))] = Definition{r.Text(1), r.Text(2), []byte(r.Text(3))}
+		seq := uint64(r.Int64(0))
+		out[seq] = Definition{r.Text(1), r.Text(2), []byte(r.Text(3)), seq}
 		return nil
 	})
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/consentline/consentline/internal/consent"
 	"github.com/consentline/consentline/internal/store"
+	"github.com/consentline/consentline/internal/vault"
 	"github.com/consentline/consentline/verify"
 )
 
@@ -63,6 +64,26 @@ func (l *Ledger) initialise(ctx context.Context) error {
 			return err
 		})
 	})
+}
+
+// CheckKey refuses a database that was written with another master key. It writes nothing; one without a ledger passes.
+func CheckKey(ctx context.Context, db store.DB, v *vault.Vault) error {
+	var deployment string
+	var check []byte
+	err := db.Read(ctx, func(tx store.Tx) error {
+		return store.One(tx.Query(ctx, "SELECT deployment, key_check FROM head WHERE id = 1"), func(r store.Row) {
+			deployment, check = r.Text(0), bytes.Clone(r.Bytes(1))
+		})
+	})
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return nil
+	case err != nil:
+		return fmt.Errorf("read the head: %w", err)
+	case !bytes.Equal(check, v.Check()):
+		return &WrongKeyError{deployment}
+	}
+	return nil
 }
 
 func newDeployment() string {

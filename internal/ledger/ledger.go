@@ -33,6 +33,10 @@ type Item struct {
 	// Widens says of an entry that is no act that it can turn no allow into a deny, so that nobody waits for it.
 	Widens bool
 
+	// Guard, unless nil, is asked in the transaction whether the item may still be recorded. An ErrChanged of it rejects
+	// the item alone.
+	Guard func(ctx context.Context, tx store.Tx) error
+
 	// Detail is the content of an entry that is no act. Effect writes what follows from it, in the same transaction;
 	// it may run more than once, and must do nothing but write.
 	Detail any
@@ -74,6 +78,10 @@ var ErrKeyReused = errors.New("idempotency key was used before with other conten
 
 // ErrEventReused says that a source reported another event under an event id that it used before.
 var ErrEventReused = errors.New("event id was used before by this source with other content")
+
+// ErrChanged says that a definition was changed meanwhile by another node, so that what this one made of it is out of
+// date. Nothing was recorded; trying again after a moment works on what is in force then.
+var ErrChanged = errors.New("was changed by another node at the same moment: look at it again and repeat the change")
 
 // ErrClosed says that the ledger takes no more entries.
 var ErrClosed = errors.New("ledger is closed")

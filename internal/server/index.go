@@ -30,11 +30,11 @@ func (s *Server) load(ctx context.Context) error {
 	}
 	var b check.Batch
 	for _, d := range changed {
-		if err := s.define(ctx, &b, d, nil); err != nil {
+		if _, err := s.define(ctx, &b, d, wholeList); err != nil {
 			return err
 		}
 	}
-	if err := s.Index.Apply(b); err != nil {
+	if err := errors.Join(s.Index.Apply(b), s.applyLists(changed)); err != nil {
 		return err
 	}
 	b = check.Batch{}
@@ -61,7 +61,10 @@ func (s *Server) load(ctx context.Context) error {
 func (s *Server) committed(c ledger.Commit) {
 	s.applying.Lock()
 	defer s.applying.Unlock()
-	if err := s.apply(c); err != nil {
+	if s.Node != nil {
+		s.Node.Committed()
+	}
+	if err := s.applyAtLast(c); err != nil {
 		s.Index.Lease().Break()
 		s.Log.Error("the index cannot follow the ledger: every check is answered stale until a restart", "error", err, "entry", c.To)
 		return
@@ -70,60 +73,112 @@ func (s *Server) committed(c ledger.Commit) {
 	s.Metrics.Committed(c.To - c.From)
 }
 
+// applyAtLast tries again for a while where a commit needs the database to be applied, which may be away for a moment.
+// The lease, which nothing extends meanwhile, keeps the node honest.
+func (s *Server) applyAtLast(c ledger.Commit) error {
+	const attempts, pause = 100, 100 * time.Millisecond
+	for failures := 1; ; failures++ {
+		err := s.apply(c)
+		if err == nil || s.Node == nil || failures == attempts {
+			return err
+		}
+		<-time.After(pause)
+	}
+}
+
+// apply may be run again with the same commit after an error.
 func (s *Server) apply(c ledger.Commit) error {
 	b := check.Batch{Seq: c.To, Records: make([]check.RecordChange, len(c.Changes))}
 	for i, change := range c.Changes {
 		b.Records[i] = recordChange(change)
 	}
+	var lists []ledger.Definition
 	for _, n := range c.Notices {
-		switch d := n.Detail.(type) {
-		case ledger.Definition:
-			if err := s.define(context.Background(), &b, d, nil); err != nil {
-				return err
-			}
-		case suppression.Change:
-			definition, err := d.Definition()
-			if err != nil {
-				return err
-			}
-			if err := s.define(context.Background(), &b, definition, &d); err != nil {
-				return err
-			}
+		definition, changed, err := s.defined(c, n)
+		if err != nil {
+			return err
+		}
+		if definition.Kind == "" {
+			continue // an entry of another kind, or one that a later entry has put out of force
+		}
+		isList, err := s.define(context.Background(), &b, definition, changed)
+		if err != nil {
+			return err
+		}
+		if isList {
+			lists = append(lists, definition)
 		}
 	}
-	return s.Index.Apply(b)
+	if err := s.Index.Apply(b); err != nil {
+		return err
+	}
+	return s.applyLists(lists)
+}
+
+// defined returns the definition that an entry put in force, if it did, and how to learn what became of a list.
+func (s *Server) defined(c ledger.Commit, n ledger.Notice) (d ledger.Definition, changed listChange, err error) {
+	switch detail := n.Detail.(type) {
+	case ledger.Definition: // of a list: by another node
+		d = detail
+		changed = func(l suppression.List) (suppression.Change, error) {
+			return s.Lists.Since(context.Background(), l, c.From, n.Seq)
+		}
+	case suppression.Change:
+		d, err = detail.Definition()
+		changed = func(suppression.List) (suppression.Change, error) { return detail, nil }
+	}
+	d.Seq = n.Seq
+	return d, changed, err
+}
+
+// applyLists comes after the index has the members: what a node knows of a list is what it has applied of it.
+func (s *Server) applyLists(definitions []ledger.Definition) error {
+	for _, d := range definitions {
+		if _, _, err := s.Lists.Apply(d); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func recordChange(c ledger.Change) check.RecordChange {
 	return check.RecordChange{Number: c.Number, Scope: c.Scope, State: check.StateOf(c.Record)}
 }
 
+// listChange tells what became of a list.
+type listChange func(suppression.List) (suppression.Change, error)
+
+func wholeList(l suppression.List) (suppression.Change, error) {
+	return suppression.Change{List: l, Replaced: true}, nil
+}
+
 // define puts a definition in force in every capability that it concerns, and adds to the batch what it changes in the
-// index. The change of a list is given where it is known, else its members are read from the database.
-func (s *Server) define(ctx context.Context, b *check.Batch, d ledger.Definition, change *suppression.Change) error {
-	if err := s.Catalog.Apply(d); err != nil {
-		return err
+// index. Lists come into force later, by applyLists.
+func (s *Server) define(ctx context.Context, b *check.Batch, d ledger.Definition, changed listChange) (isList bool, err error) {
+	if err := errors.Join(s.Catalog.Apply(d), s.Gate.Apply(d)); err != nil {
+		return false, err
 	}
-	if err := s.Gate.Apply(d); err != nil {
-		return err
-	}
-	list, isList, err := s.Lists.Apply(d)
+	list, isList, err := suppression.Defined(d)
 	if err != nil {
-		return err
+		return false, err
 	}
 	switch {
 	case isList:
-		return s.defineList(ctx, b, list, change)
+		change, err := changed(list)
+		if err != nil {
+			return true, err
+		}
+		return true, s.defineList(ctx, b, list, change)
 	case d.Kind == "brand":
 		brand, err := s.Catalog.Brand(d.ID)
 		if err != nil {
-			return err
+			return false, err
 		}
 		b.Brands = append(b.Brands, check.BrandChange{Brand: brand.ID, Retire: brand.Retired})
 	case d.Kind == "purpose":
 		purpose, err := s.Catalog.Purpose(d.ID)
 		if err != nil {
-			return err
+			return false, err
 		}
 		class := purpose.Class
 		if purpose.Retired {
@@ -131,10 +186,10 @@ func (s *Server) define(ctx context.Context, b *check.Batch, d ledger.Definition
 		}
 		b.Purposes = append(b.Purposes, check.PurposeChange{Purpose: purpose.ID, Class: class})
 	}
-	return nil
+	return false, nil
 }
 
-func (s *Server) defineList(ctx context.Context, b *check.Batch, l suppression.List, change *suppression.Change) error {
+func (s *Server) defineList(ctx context.Context, b *check.Batch, l suppression.List, change suppression.Change) error {
 	if l.Removed {
 		b.Lists = append(b.Lists, check.ListChange{ID: l.ID, Remove: true})
 		return nil
@@ -142,7 +197,7 @@ func (s *Server) defineList(ctx context.Context, b *check.Batch, l suppression.L
 	c := check.ListChange{ID: l.ID, Define: &check.List{
 		ID: l.ID, Name: l.Name, Kind: l.Kind, Brand: l.Brand, AsOf: time.Time(l.AsOf), MaxAge: l.MaxAge,
 	}}
-	if change != nil && !change.Replaced {
+	if !change.Replaced {
 		c.Add, c.Delete = change.Add, change.Delete
 	} else {
 		// A missed number is a wrong allow, so an error while reading is an error of the whole change.

@@ -14,7 +14,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -24,10 +23,10 @@ import (
 	"github.com/consentline/consentline/internal/changefeed"
 	"github.com/consentline/consentline/internal/check"
 	"github.com/consentline/consentline/internal/consent"
+	"github.com/consentline/consentline/internal/freshness"
 	"github.com/consentline/consentline/internal/jobs"
 	"github.com/consentline/consentline/internal/ledger"
 	"github.com/consentline/consentline/internal/store"
-	"github.com/consentline/consentline/internal/store/sqlite"
 	"github.com/consentline/consentline/internal/suppression"
 	"github.com/consentline/consentline/internal/telemetry"
 	"github.com/consentline/consentline/internal/transparency"
@@ -37,9 +36,20 @@ import (
 // Config says where a server keeps its data. The zero value of all but DataDir is good.
 type Config struct {
 	DataDir string
-	Origin  string           // the log's name; empty: derived from the deployment
-	Now     func() time.Time // nil: the wall clock
-	Log     *slog.Logger     // nil: nothing is logged
+
+	// Database is the address of a PostgreSQL database that many nodes may share, postgres://…; empty: SQLite in DataDir.
+	// MasterKeyFile is the key that all of them share; empty: master.key in DataDir.
+	Database      string
+	MasterKeyFile string
+
+	// SingleNode says that no other process uses the database: nothing is polled, and nobody waits for other nodes.
+	// Delta is for how long a poll keeps a node fresh, and Every how often it polls; zero means 500 ms and 100 ms.
+	SingleNode   bool
+	Delta, Every time.Duration
+
+	Origin string           // the log's name; empty: derived from the deployment
+	Now    func() time.Time // nil: the wall clock
+	Log    *slog.Logger     // nil: nothing is logged
 }
 
 // Server is an open data directory with all that runs on it.
@@ -53,6 +63,7 @@ type Server struct {
 	Tree     *transparency.Tree
 	Signer   *transparency.Signer
 	Feed     *changefeed.Feed
+	Node     *freshness.Node // nil in the only node
 	Metrics  *telemetry.Metrics
 	Now      func() time.Time
 	Log      *slog.Logger
@@ -61,9 +72,10 @@ type Server struct {
 	FirstStart bool
 	DataDir    string
 
-	lock  *dirLock
-	db    store.DB
-	vault *vault.Vault
+	config Config
+	lock   *dirLock
+	db     store.DB
+	vault  *vault.Vault
 
 	applying sync.Mutex // held while the index is loaded or changed
 
@@ -73,7 +85,7 @@ type Server struct {
 
 // Open opens or creates a data directory and loads the index. Nothing answers before it returns.
 func Open(ctx context.Context, c Config) (s *Server, err error) {
-	s = &Server{Metrics: telemetry.New(), Now: c.Now, Log: c.Log, DataDir: c.DataDir}
+	s = &Server{Metrics: telemetry.New(), Now: c.Now, Log: c.Log, DataDir: c.DataDir, config: c}
 	if s.Now == nil {
 		s.Now = time.Now //nolint:forbidigo // the default of a replaceable clock
 	}
@@ -100,6 +112,9 @@ func Open(ctx context.Context, c Config) (s *Server, err error) {
 	if err := s.load(ctx); err != nil {
 		return s, fmt.Errorf("load the index: %w", err)
 	}
+	if err := s.catchUp(ctx); err != nil {
+		return s, fmt.Errorf("follow the ledger: %w", err)
+	}
 	if err := s.defineDefaults(ctx); err != nil {
 		return s, fmt.Errorf("define the defaults: %w", err)
 	}
@@ -108,34 +123,28 @@ func Open(ctx context.Context, c Config) (s *Server, err error) {
 }
 
 func (s *Server) openStore(ctx context.Context) error {
-	master, created, err := vault.ReadOrCreateKeyFile(filepath.Join(s.DataDir, "master.key"))
-	if err != nil {
+	if err := s.openVault(); err != nil {
 		return err
 	}
-	database := filepath.Join(s.DataDir, "consentline.db")
-	if created {
-		if _, err := os.Stat(database); err == nil {
-			return fmt.Errorf("%s is there but its master.key is not: put the key back, without it the data cannot be read", database)
-		}
-	}
-	s.FirstStart = created
-	if s.vault, err = vault.Open(master); err != nil {
-		return err
-	}
-	if s.db, err = sqlite.Open(database); err != nil {
+	if err := s.openDatabase(ctx); err != nil {
 		return err
 	}
 	if err := store.Migrate(ctx, s.db); err != nil {
 		return fmt.Errorf("bring the schema up to date: %w", err)
 	}
-	s.Index = check.New(check.Config{Clock: s.Now, Seed: seed()})
+	lease, settle := s.openNode()
+	s.Index = check.New(check.Config{Clock: s.Now, Lease: lease, Seed: seed()})
 	s.Feed = changefeed.New(0)
-	s.Ledger, err = ledger.Open(ctx, ledger.Config{DB: s.db, Vault: s.vault, Now: s.Now, OnCommit: s.committed})
+	var err error
+	s.Ledger, err = ledger.Open(ctx, ledger.Config{DB: s.db, Vault: s.vault, Now: s.Now, OnCommit: s.committed, Settle: settle})
 	if err != nil {
 		return err
 	}
 	s.Catalog = catalog.New(s.Ledger)
 	s.Lists = suppression.New(s.Ledger, s.db, s.vault)
+	if s.Node != nil {
+		s.Lists = suppression.NewNode(s.Ledger, s.db, s.vault, s.Node.Incarnation())
+	}
 	s.Gate = access.New(s.Ledger, s.Now)
 	s.Recorder = act.NewRecorder(s.Ledger, s.Catalog, s.Now)
 	return nil
@@ -170,18 +179,29 @@ func (s *Server) defineDefaults(ctx context.Context) error {
 		{ID: "transactional", Name: "Transactional", Class: consent.Transactional, Description: "Messages about what the person ordered or asked for"},
 		{ID: "service_alert", Name: "Service alerts", Class: consent.ServiceAlert, Description: "Warnings about a service the person uses"},
 	} {
-		if _, err := s.Catalog.CreatePurpose(ctx, "system", p); err != nil && !errors.Is(err, catalog.ErrExists) {
+		if _, err := s.Catalog.CreatePurpose(ctx, "system", p); err != nil && !taken(err) {
 			return err
 		}
 	}
 	// The brand comes last: it is what says that the defaults are there.
 	_, err := s.Catalog.CreateBrand(ctx, "system", catalog.Brand{ID: consent.BrandID(act.DefaultBrand), Name: "Default brand"})
+	if taken(err) {
+		return nil
+	}
 	return err
+}
+
+// taken reports whether a definition could not be made since it is there: other nodes make the same ones.
+func taken(err error) bool {
+	return errors.Is(err, catalog.ErrExists) || errors.Is(err, ledger.ErrChanged)
 }
 
 func (s *Server) startJobs() {
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop = stop
+	if s.Node != nil {
+		s.jobs.Go(func() { s.Node.Run(ctx) })
+	}
 	s.jobs.Go(func() {
 		jobs.Follow(ctx, jobs.Loop{
 			Name: "transparency", Log: s.Log, Run: s.Tree.RunOnce, Every: time.Second,

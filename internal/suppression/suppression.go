@@ -8,6 +8,8 @@ package suppression
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -74,10 +76,14 @@ type Lists struct {
 	db     store.DB
 	vault  *vault.Vault
 
+	// node names this process where others change the same lists; empty in the only one.
+	node []byte
+
 	changing sync.Mutex // held by whoever changes a list, until the change is committed
 
 	mu    sync.RWMutex
 	lists map[string]List
+	since map[string]uint64 // the entry that put each list in force
 }
 
 // Appender takes the entries that changes of lists make.
@@ -85,9 +91,16 @@ type Appender interface {
 	AppendOne(context.Context, ledger.Item) (ledger.Result, error)
 }
 
-// New returns the keeper of the lists in a database.
+// New returns the keeper of the lists in a database, which no other process changes.
 func New(l Appender, db store.DB, v *vault.Vault) *Lists {
-	return &Lists{ledger: l, db: db, vault: v, lists: map[string]List{}}
+	return &Lists{ledger: l, db: db, vault: v, lists: map[string]List{}, since: map[string]uint64{}}
+}
+
+// NewNode returns the keeper of the lists on one node of several, by the name under which the table nodes has it.
+func NewNode(l Appender, db store.DB, v *vault.Vault, node [16]byte) *Lists {
+	s := New(l, db, v)
+	s.node = node[:]
+	return s
 }
 
 const kindList = "list"
@@ -116,37 +129,37 @@ func (s *Lists) All() []List {
 
 // Create defines a new list without members.
 func (s *Lists) Create(ctx context.Context, by string, l List, now time.Time) (List, error) {
-	s.changing.Lock()
-	defer s.changing.Unlock()
 	if err := l.validate(); err != nil {
 		return List{}, err
 	}
-	if _, err := s.Get(l.ID); err == nil {
-		return List{}, fmt.Errorf("list %q %w", l.ID, ErrExists)
-	}
-	if time.Time(l.AsOf).IsZero() {
-		l.AsOf = ledger.Time(now.UTC().Truncate(time.Microsecond))
-	}
-	l.Number, l.Members, l.Removed = s.nextNumber(), 0, false
-	return l, s.record(ctx, by, Change{List: l}, nil)
+	return l, s.change(ctx, by, l.ID, func() (Change, writeFunc, error) {
+		if _, err := s.Get(l.ID); err == nil {
+			return Change{}, nil, fmt.Errorf("list %q %w", l.ID, ErrExists)
+		}
+		if time.Time(l.AsOf).IsZero() {
+			l.AsOf = ledger.Time(now.UTC().Truncate(time.Microsecond))
+		}
+		l.Number, l.Members, l.Removed = newNumber(), 0, false
+		return Change{List: l}, nil, nil
+	})
 }
 
 // Update changes what is known of a list; its members stay.
 func (s *Lists) Update(ctx context.Context, by string, l List) (List, error) {
-	s.changing.Lock()
-	defer s.changing.Unlock()
 	if err := l.validate(); err != nil {
 		return List{}, err
 	}
-	old, err := s.Get(l.ID)
-	if err != nil {
-		return List{}, err
-	}
-	if time.Time(l.AsOf).IsZero() {
-		l.AsOf = old.AsOf
-	}
-	l.Number, l.Members = old.Number, old.Members
-	return l, s.record(ctx, by, Change{List: l}, nil)
+	return l, s.change(ctx, by, l.ID, func() (Change, writeFunc, error) {
+		old, err := s.Get(l.ID)
+		if err != nil {
+			return Change{}, nil, err
+		}
+		if time.Time(l.AsOf).IsZero() {
+			l.AsOf = old.AsOf
+		}
+		l.Number, l.Members = old.Number, old.Members
+		return Change{List: l}, nil, nil
+	})
 }
 
 var idPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,63}$`)
@@ -165,29 +178,37 @@ func (l *List) validate() error {
 	return nil
 }
 
-// nextNumber returns a number under which list_members holds no member of another list.
-func (s *Lists) nextNumber() uint64 {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	next := uint64(1)
-	for _, l := range s.lists {
-		next = max(next, l.Number+1)
+// newNumber draws a number under which list_members holds no member of another list. It is random, since other nodes
+// draw them too, and small enough for every reader of JSON.
+func newNumber() uint64 {
+	var b [8]byte
+	if _, err := rand.Read(b[:]); err != nil {
+		panic(err) // crypto/rand does not fail
 	}
-	return next
+	return binary.BigEndian.Uint64(b[:])>>12 | 1
+}
+
+// Defined returns the list that a definition defines; definitions of other kinds define none.
+func Defined(d ledger.Definition) (l List, isList bool, err error) {
+	if d.Kind != kindList {
+		return List{}, false, nil
+	}
+	if err := json.Unmarshal(d.Body, &l); err != nil {
+		return List{}, false, fmt.Errorf("list %q: %w", d.ID, err)
+	}
+	return l, true, nil
 }
 
 // Apply puts a committed change in force on this node; definitions of other kinds are ignored.
 func (s *Lists) Apply(d ledger.Definition) (List, bool, error) {
-	if d.Kind != kindList {
-		return List{}, false, nil
-	}
-	var l List
-	if err := json.Unmarshal(d.Body, &l); err != nil {
-		return List{}, false, fmt.Errorf("list %q: %w", d.ID, err)
+	l, isList, err := Defined(d)
+	if err != nil || !isList {
+		return l, isList, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lists[l.ID] = l
+	s.since[l.ID] = d.Seq
 	return l, true, nil
 }
 
@@ -197,22 +218,51 @@ func (c Change) Definition() (ledger.Definition, error) {
 	return ledger.Definition{Kind: kindList, ID: c.List.ID, Body: body}, err
 }
 
-// record appends the entry of a change, with what it writes besides the definition.
-func (s *Lists) record(ctx context.Context, by string, c Change, write func(context.Context, store.Tx) error) error {
-	item, err := ledger.Define(ledger.KindSuppression, by, kindList, c.List.ID, c.List)
+type writeFunc = func(context.Context, store.Tx, uint64) error
+
+// change works out a change of a list and records it, unless another node has changed the list since. It waits for the
+// other nodes when the list may be changed again.
+func (s *Lists) change(ctx context.Context, by, id string, work func() (Change, writeFunc, error)) error {
+	s.changing.Lock()
+	pending, err := s.recordChange(ctx, by, id, work)
+	s.changing.Unlock()
 	if err != nil {
 		return err
+	}
+	return pending.Wait(ctx)
+}
+
+func (s *Lists) recordChange(ctx context.Context, by, id string, work func() (Change, writeFunc, error)) (*ledger.Pending, error) {
+	seen := s.seen(id) // before the list is looked at
+	c, write, err := work()
+	if err != nil || c.List.ID == "" {
+		return nil, err
+	}
+	return s.record(ctx, by, c, seen, write)
+}
+
+func (s *Lists) seen(id string) uint64 {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.since[id]
+}
+
+// record appends the entry of a change, with what it writes besides the definition.
+func (s *Lists) record(ctx context.Context, by string, c Change, seen uint64, write writeFunc) (*ledger.Pending, error) {
+	item, err := ledger.Define(ledger.KindSuppression, by, kindList, c.List.ID, c.List)
+	if err != nil {
+		return nil, err
 	}
 	define := item.Effect
 	item.Detail = c
 	item.Effect = func(ctx context.Context, tx store.Tx, seq uint64) error {
 		if write != nil {
-			if err := write(ctx, tx); err != nil {
+			if err := write(ctx, tx, seq); err != nil {
 				return err
 			}
 		}
 		return define(ctx, tx, seq)
 	}
-	_, err = s.ledger.AppendOne(ctx, item)
-	return err
+	r, err := s.ledger.AppendOne(ledger.WithoutWaiting(ctx), item.IfStill(kindList, c.List.ID, seen))
+	return r.Pending, err
 }
