@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"sort"
 	"time"
-	_ "time/tzdata" // a window must not depend on what time zone data the machine happens to have
+	_ "time/tzdata" // a machine without time zone data still knows every zone
 )
 
 // zone is one time zone's offsets as a table, so that a local time costs a binary search and no allocation.
