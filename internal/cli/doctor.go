@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -190,7 +191,7 @@ func (e *examination) ledger(ctx context.Context) {
 		}
 	}()
 	if conn.server == nil {
-		e.add(good("server", "one runs on this directory and answers on its socket"), e.socket(), e.ready(ctx, conn),
+		e.add(good("server", "one runs on this directory and answers on its socket"), e.socket(), e.address(ctx), e.ready(ctx, conn),
 			finding{Name: "database", State: stateSkipped, Detail: "it belongs to the server, which asserted its settings at start"})
 	} else {
 		e.add(finding{Name: "server", State: stateSkipped, Detail: "none runs on this directory"})
@@ -211,6 +212,25 @@ func (e *examination) socket() finding {
 	}
 	return good(name, "mode %04o", info.Mode().Perm())
 }
+
+// address asks whether the server answers where it said that it listens.
+func (e *examination) address(ctx context.Context) finding {
+	const name, remedy = "address", "look for what else uses the port, or for a firewall; then start the server again"
+	o, ok := ownerOf(e.dir)
+	if !ok || o.Listen == "" {
+		return finding{Name: name, State: stateSkipped, Detail: "the server has not written down where it listens"}
+	}
+	ctx, cancel := context.WithTimeout(ctx, probeTime)
+	defer cancel()
+	c := &client{http: http.DefaultClient, base: "http://" + o.Listen, where: o.Listen}
+	if _, err := c.readiness(ctx); err != nil {
+		return wrong(name, err, remedy)
+	}
+	return good(name, "it answers on %s", o.Listen)
+}
+
+// probeTime is how long the server may take to answer on its own machine.
+const probeTime = 5 * time.Second
 
 func (e *examination) ready(ctx context.Context, conn *connection) finding {
 	const name = "readiness"

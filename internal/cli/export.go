@@ -24,7 +24,8 @@ type exportCmd struct {
 	Format string `enum:"csv,ndjson" default:"csv" help:"The format of the records: csv, or ndjson."`
 	Plain  bool   `help:"Write CSV for programs: numbers as +…, nothing guarded against spreadsheets."`
 	Output string `short:"o" placeholder:"FILE" help:"Where to write; left out: standard output. It appears only when it is complete."`
-	Log    string `placeholder:"DIR" help:"Write a copy of the public log to this directory, in place of records; an earlier copy is continued."`
+	Log    string `placeholder:"DIR" xor:"what" help:"Write a copy of the public log to this directory, in place of records; an earlier copy is continued."`
+	Proof  uint64 `placeholder:"ENTRY" xor:"what" help:"Write the proof that this entry is in the public log, in place of records."`
 	target
 	jsonFlag
 }
@@ -35,7 +36,7 @@ func (exportCmd) Help() string {
 
 That data was exported, by whom and how much, is itself recorded in the ledger.
 
-With --log it copies the log that verify checks, and continues a copy that is there. A copy holds no personal data.
+With --log it copies the log that verify checks, and continues a copy that is there. A copy holds no personal data. With --proof it writes a .tlog-proof, which verify checks against the entry as history tells it.
 
 Examples:
   consentline export -o records.csv
@@ -53,6 +54,21 @@ func (c *exportCmd) Run(ctx context.Context, a *App) (err error) {
 	if c.Log != "" {
 		return c.copyLog(ctx, a, conn)
 	}
+	if c.Proof > 0 {
+		proof, err := conn.fetch(ctx, fmt.Sprintf("/v1/entries/%d/proof", c.Proof))
+		if err != nil {
+			return err
+		}
+		return a.writeOutput(c.Output, func(out io.Writer) error {
+			_, err := out.Write(proof)
+			return err
+		})
+	}
+	return c.records(ctx, a, conn)
+}
+
+// records streams every record out in the format that was asked for.
+func (c *exportCmd) records(ctx context.Context, a *App, conn *connection) error {
 	answer, err := conn.do(ctx, request{method: http.MethodGet, path: "/v1/export", accept: "application/x-ndjson"})
 	if err != nil {
 		return err
@@ -90,11 +106,8 @@ func (c *exportCmd) Run(ctx context.Context, a *App) (err error) {
 // complete holds what came against what the server says, at the end, that it sent.
 func (c *exportCmd) complete(answer *http.Response, n int64) error {
 	said := answer.Trailer.Get("Consentline-Exported")
-	if said == "" {
-		return nil
-	}
-	if sent, err := strconv.ParseInt(said, 10, 64); err != nil || sent != n {
-		return fmt.Errorf("%d records came of %s", n, said)
+	if said != strconv.FormatInt(n, 10) {
+		return fmt.Errorf("%d records came, and the server ended with %q", n, said)
 	}
 	return nil
 }

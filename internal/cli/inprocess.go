@@ -16,7 +16,7 @@ type inProcess struct{ handler http.Handler }
 // RoundTrip implements http.RoundTripper. The handler runs until it returns, or until the answer's body is closed.
 func (t inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
 	body, pipe := io.Pipe()
-	w := &answer{header: http.Header{}, pipe: pipe, out: bufio.NewWriterSize(pipe, 64<<10), begun: make(chan struct{})}
+	w := &answer{header: http.Header{}, pipe: pipe, out: bufio.NewWriterSize(pipe, 64<<10), begun: make(chan struct{}), trailer: http.Header{}}
 	request := r.Clone(r.Context())
 	request.RequestURI, request.RemoteAddr, request.Host = r.URL.RequestURI(), "in-process", r.URL.Host
 	request.Proto, request.ProtoMajor, request.ProtoMinor = "HTTP/1.1", 1, 1
@@ -35,7 +35,7 @@ func (t inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	return &http.Response{
 		Status: fmt.Sprintf("%d %s", w.status, http.StatusText(w.status)), StatusCode: w.status,
-		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: w.sent, Body: body, ContentLength: -1, Request: r,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: w.sent, Trailer: w.trailer, Body: body, ContentLength: -1, Request: r,
 	}, nil
 }
 
@@ -49,6 +49,8 @@ type answer struct {
 	begun  chan struct{} // closed when status and sent are set
 	status int
 	sent   http.Header
+
+	trailer http.Header // filled in before the body ends, and read after that
 }
 
 func (w *answer) Header() http.Header { return w.header }
@@ -92,6 +94,9 @@ func (w *answer) end() {
 		panic(p)
 	default:
 		w.WriteHeader(http.StatusOK)
+		for _, name := range w.sent.Values("Trailer") {
+			w.trailer[name] = w.header[name]
+		}
 		_ = w.pipe.CloseWithError(w.out.Flush()) // it always returns nil
 	}
 }

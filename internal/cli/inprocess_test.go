@@ -86,6 +86,25 @@ func TestAnInProcessStreamGoesBothWaysAtOnce(t *testing.T) {
 	}
 }
 
+func TestAnInProcessAnswerHasItsTrailerAfterTheBody(t *testing.T) {
+	answer, err := ask(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Trailer", "X-Count")
+		fmt.Fprint(w, "one")
+		w.Header().Set("X-Count", "1")
+		w.Header().Set("X-Late", "1")
+	}, http.MethodGet, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if _, err := io.ReadAll(answer.Body); err != nil {
+		t.Fatal(err)
+	}
+	if got := answer.Trailer.Get("X-Count"); got != "1" || answer.Trailer.Get("X-Late") != "" || answer.Header.Get("X-Count") != "" {
+		t.Errorf("got header %v, trailer %v; want X-Count in the trailer alone", answer.Header, answer.Trailer)
+	}
+}
+
 func TestAHandlerThatAbortsBreaksTheAnswerOff(t *testing.T) {
 	answer, err := ask(t, func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprint(w, "half")

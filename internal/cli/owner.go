@@ -35,11 +35,16 @@ func own(dir string, since time.Time, listen string) (leave func() error, err er
 	return leave, os.WriteFile(path, append(text, '\n'), 0o600)
 }
 
+// ownerOf reads who holds the lock of a directory; ok is false if nobody has written it down.
+func ownerOf(dir string) (o owner, ok bool) {
+	text, err := os.ReadFile(ownerPath(dir))
+	return o, err == nil && json.Unmarshal(text, &o) == nil
+}
+
 // describeOwner adds to the error of a lock that is taken who has taken it.
 func describeOwner(dir string, inUse error) error {
-	var o owner
-	text, err := os.ReadFile(ownerPath(dir))
-	if err != nil || json.Unmarshal(text, &o) != nil {
+	o, ok := ownerOf(dir)
+	if !ok {
 		return inUse
 	}
 	what := "a command"

@@ -114,6 +114,9 @@ func (c *serveCmd) greet(ctx context.Context, a *App, s *server.Server, addr net
 		}
 		out.Key = secret
 	}
+	if _, err := own(c.Data, a.Now(), addr.String()); err != nil {
+		return err
+	}
 	s.Log.InfoContext(ctx, "ready", "address", out.Address, "data", c.Data, "records", s.Index.Stats().Records)
 	if c.JSON {
 		return json.NewEncoder(a.Out).Encode(out)

@@ -19,7 +19,7 @@ type verifyCmd struct {
 	What   string `arg:"" optional:"" name:"what" help:"A directory with a copy of the log, the URL of a served log, a receipt (JSON), a .tlog-proof, or - for one of these two on standard input; left out: the log of --data."`
 	LogKey string `name:"key" env:"CONSENTLINE_LOG_KEY" placeholder:"KEY" help:"The log's verifier key, as its operator publishes it: NAME+ID+BASE64."`
 	Origin string `placeholder:"NAME" help:"The log's name; left out: the name in the key."`
-	Leaf   string `type:"existingfile" placeholder:"FILE" help:"For a .tlog-proof: the entry's leaf, as JSON."`
+	Leaf   string `type:"existingfile" placeholder:"FILE" help:"For a .tlog-proof: the entry that it proves, as history --json and receipts tell it."`
 	Data   string `default:"./consentline-data" env:"CONSENTLINE_DATA" placeholder:"DIR" help:"The data directory whose log to verify, when nothing else is named."`
 	jsonFlag
 }
@@ -34,7 +34,8 @@ Examples:
   consentline verify --data ./consentline-data
   consentline export --log ./copy && consentline verify ./copy --key "$LOG_KEY"
   consentline verify https://consent.example/v1/log/ --key "$LOG_KEY"
-  consentline verify receipt.json --key "$LOG_KEY"`
+  consentline verify receipt.json --key "$LOG_KEY"
+  consentline verify entry.tlog-proof --leaf entry.json --key "$LOG_KEY"`
 }
 
 // verified is what verify found good.
@@ -188,7 +189,7 @@ func readReceipt(text []byte) (verify.Receipt, error) {
 
 func (c *verifyCmd) proof(a *App, policy *verify.Policy, text []byte) error {
 	if c.Leaf == "" {
-		return usage("a .tlog-proof shows that a leaf is in the log: give the leaf with --leaf FILE")
+		return usage("a .tlog-proof shows that an entry is in the log: give the entry with --leaf FILE")
 	}
 	leafText, err := os.ReadFile(c.Leaf)
 	if err != nil {
@@ -207,19 +208,6 @@ func (c *verifyCmd) proof(a *App, policy *verify.Policy, text []byte) error {
 		out.Size, out.Root = checkpoint.Size, checkpoint.Root.String()
 	}
 	return c.tell(a, out, err)
-}
-
-// readLeaf takes a leaf as JSON, alone or in the member "leaf" of a larger answer.
-func readLeaf(text []byte) (verify.Leaf, error) {
-	var within struct{ Leaf *verify.EntryLeaf }
-	if err := json.Unmarshal(text, &within); err == nil && within.Leaf != nil {
-		return within.Leaf.Leaf()
-	}
-	var alone verify.EntryLeaf
-	if err := json.Unmarshal(text, &alone); err != nil {
-		return verify.Leaf{}, fmt.Errorf("read the leaf: %w", err)
-	}
-	return alone.Leaf()
 }
 
 // tell writes what was found. What does not fit is exit code 1.
