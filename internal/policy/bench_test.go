@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"strconv"
 	"testing"
 	"time"
 
@@ -103,4 +104,34 @@ func BenchmarkLoadAndCompile(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// BenchmarkMixed walks through numbers of every area code and country, so that no table stays in the nearest cache.
+func BenchmarkMixed(b *testing.B) {
+	q, out := plainAllow(b, 12125550123), Judgement{}
+	var numbers []phone.Number
+	for _, p := range builtIn.Packs() {
+		for _, prefix := range p.Prefixes {
+			numbers = append(numbers, phone.Number(mustNumber(b, prefix+"2025550123")))
+		}
+		for _, prefixes := range p.Areas {
+			for _, prefix := range prefixes {
+				numbers = append(numbers, phone.Number(mustNumber(b, prefix+"5550123")))
+			}
+		}
+	}
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		q.Number = numbers[i*7919%len(numbers)]
+		builtIn.Judge(q, &out)
+	}
+}
+
+func mustNumber(t testing.TB, digits string) uint64 {
+	t.Helper()
+	n, err := strconv.ParseUint(digits[:min(len(digits), 15)], 10, 50)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }

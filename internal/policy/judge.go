@@ -8,7 +8,7 @@ func (r *Rules) Judge(q *Question, out *Judgement) {
 	*out = Judgement{Rule: NoRuleIndex}
 	r.locate(q, &s)
 	r.judgeAt(&s, q.At.Unix(), out)
-	out.Evidence = s.evidence
+	out.Evidence, out.Exempting = s.evidence, s.exempts(out)
 	if out.failures == 0 {
 		r.allow(&s, out)
 		return
@@ -33,6 +33,21 @@ func (r *Rules) allow(s *scene, out *Judgement) {
 	if s.level < NeedImplied && s.q.Contact != OptOutConfirmation {
 		out.Code, out.Rule = Exempt, s.exempting
 	}
+}
+
+// exempts returns the rule that asks for no consent, unless another asks for one that does not stand. What failed and
+// found no room may be such a rule.
+func (s *scene) exempts(out *Judgement) RuleIndex {
+	if s.level >= NeedImplied || s.q.Contact == OptOutConfirmation || out.More {
+		return NoRuleIndex
+	}
+	for _, f := range out.Failed() {
+		switch f.Code {
+		case LevelTooLow, NotConfirmed, ExpiredByRule, NoRule, Objected:
+			return NoRuleIndex
+		}
+	}
+	return s.exempting
 }
 
 // waitable reports whether every failed gate is one that time alone may open.

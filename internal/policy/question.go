@@ -105,6 +105,9 @@ type Judgement struct {
 	Rule     RuleIndex // of the first failed gate, or the one that exempts
 	Evidence Evidence
 
+	// Exempting is the rule by which no consent is needed, also where another gate failed; NoRuleIndex where one is.
+	Exempting RuleIndex
+
 	// NextAllowedAt is the earliest moment that every window, cap, cool-down and ban admits, in Unix seconds. It is
 	// set for a defer alone; where no moment of the next 60 days is open on all clocks, there is none.
 	NextAllowedAt int64
