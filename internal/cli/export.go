@@ -7,17 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strconv"
 	"time"
 
 	"github.com/consentline/consentline/internal/transfer"
-	"github.com/consentline/consentline/verify"
-
-	"golang.org/x/mod/sumdb/tlog"
 )
 
 type exportCmd struct {
@@ -201,96 +195,4 @@ func optional(t *time.Time) string {
 		return ""
 	}
 	return wireTime(*t)
-}
-
-// copyLog copies every resource that the newest checkpoint covers. The checkpoint is written last: a copy that was cut
-// short is a good copy of an older log, and the next run continues it.
-func (c *exportCmd) copyLog(ctx context.Context, a *App, conn *connection) error {
-	if err := conn.settle(ctx); err != nil {
-		return err
-	}
-	key, err := conn.fetch(ctx, logPath+keyName)
-	if err != nil {
-		return err
-	}
-	_, verifier, err := readKey(key)
-	if err != nil {
-		return err
-	}
-	policy, err := policyOf("", verifier)
-	if err != nil {
-		return err
-	}
-	signed, err := conn.fetch(ctx, logPath+verify.CheckpointPath)
-	if err != nil {
-		return err
-	}
-	checkpoint, err := policy.OpenCheckpoint(signed)
-	if err != nil {
-		return err
-	}
-	tiles := logTiles(checkpoint.Size)
-	bar := a.newProgress("copy", int64(len(tiles)), "files")
-	for i, t := range tiles {
-		if err := copyTile(ctx, conn.client, c.Log, t); err != nil {
-			bar.finish()
-			return err
-		}
-		bar.at(int64(i+1), int64(i+1))
-	}
-	bar.finish()
-	if err := errors.Join(writeWhole(filepath.Join(c.Log, keyName), key), writeWhole(filepath.Join(c.Log, verify.CheckpointPath), signed)); err != nil {
-		return err
-	}
-	if c.JSON {
-		return json.NewEncoder(a.Out).Encode(map[string]any{"directory": c.Log, "origin": checkpoint.Origin, "entries": checkpoint.Size})
-	}
-	_, err = fmt.Fprintf(a.Out, "%s entries of %s are in %s.\n", count(checkpoint.Size), printable(checkpoint.Origin), c.Log)
-	return err
-}
-
-// logTiles lists the tiles that a log of a size has: those of hashes on every level, and those of entries.
-func logTiles(size int64) []tlog.Tile {
-	tiles := tlog.NewTiles(verify.TileHeight, 0, size)
-	for n := int64(0); n*verify.TileWidth < size; n++ {
-		width := min(int64(verify.TileWidth), size-n*verify.TileWidth)
-		tiles = append(tiles, tlog.Tile{H: verify.TileHeight, L: verify.EntryLevel, N: n, W: int(width)})
-	}
-	return tiles
-}
-
-func copyTile(ctx context.Context, c *client, dir string, t tlog.Tile) error {
-	path := verify.TilePath(t)
-	file := filepath.Join(dir, filepath.FromSlash(path))
-	if _, err := os.Stat(file); err == nil {
-		return nil // a tile never changes
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	body, err := c.fetch(ctx, logPath+path)
-	if err != nil {
-		return err
-	}
-	return writeWhole(file, body)
-}
-
-func (c *client) fetch(ctx context.Context, path string) ([]byte, error) {
-	answer, err := c.do(ctx, request{method: http.MethodGet, path: path})
-	if err != nil {
-		return nil, err
-	}
-	defer answer.Body.Close()
-	return io.ReadAll(io.LimitReader(answer.Body, 1<<20))
-}
-
-// writeWhole replaces a file by a rename, so that nobody finds half of it.
-func writeWhole(path string, body []byte) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return err
-	}
-	tmp := path + ".partial"
-	if err := os.WriteFile(tmp, body, 0o644); err != nil {
-		return err
-	}
-	return os.Rename(tmp, path)
 }

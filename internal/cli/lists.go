@@ -230,17 +230,8 @@ Example:
 // Run sends the file.
 func (c *listsReplaceCmd) Run(ctx context.Context, a *App) (err error) {
 	query := url.Values{}
-	for name, value := range map[string]string{"column": c.Column, "region": c.Region} {
-		if value != "" {
-			query.Set(name, value)
-		}
-	}
-	if c.AsOf != "" {
-		at, err := normalMoment(c.AsOf)
-		if err != nil {
-			return &exitError{exitUsage, fmt.Errorf("--as-of: %w", err)}
-		}
-		query.Set("as_of", at)
+	if err := fileQuery(query, c.Column, c.Region, "as_of", c.AsOf); err != nil {
+		return err
 	}
 	body, size, err := openInput(a, c.File)
 	if err != nil {

@@ -15,10 +15,8 @@ import (
 type rehearsal struct{ client *client }
 
 func (in rehearsal) take(ctx context.Context, reports []act.Report) ([]outcome, error) {
-	var body struct {
-		Items []scopeQuestion `json:"items"`
-	}
 	out := make([]outcome, len(reports))
+	var questions []scopeQuestion
 	var asked []int
 	for i := range reports {
 		p := &reports[i]
@@ -30,32 +28,40 @@ func (in rehearsal) take(ctx context.Context, reports []act.Report) ([]outcome, 
 		}
 		scope := consent.Scope{Brand: p.Brand, Purpose: p.Purpose, Channel: p.Channel}
 		if scope.Concrete() {
-			body.Items = append(body.Items, scopeQuestion{number.String(), string(p.Brand), string(p.Purpose), p.Channel.String()})
+			questions = append(questions, scopeQuestion{number.String(), string(p.Brand), string(p.Purpose), p.Channel.String()})
 			asked = append(asked, i)
 		}
 	}
-	if len(asked) == 0 {
-		return out, nil
-	}
-	var answer struct {
-		Items []rehearsed `json:"items"`
-	}
-	if _, err := in.client.call(ctx, http.MethodPost, "/v1/checks/batch", body, &answer); err != nil {
+	answers, err := in.ask(ctx, questions)
+	if err != nil {
 		return nil, err
 	}
-	if len(answer.Items) != len(asked) {
-		return nil, fmt.Errorf("%s %w: to %d questions it gave %d verdicts", in.client.where, errOddAnswer, len(asked), len(answer.Items))
-	}
 	for n, i := range asked {
-		answer.Items[n].judge(&reports[i], &out[i])
+		answers[n].judge(&reports[i], &out[i])
 		if out[i].Status != statusConflict || reports[i].EffectiveAt.IsZero() {
 			continue
 		}
-		if err := in.date(ctx, body.Items[n], &reports[i], &out[i]); err != nil {
+		if err := in.date(ctx, questions[n], &reports[i], &out[i]); err != nil {
 			return nil, err
 		}
 	}
 	return out, nil
+}
+
+func (in rehearsal) ask(ctx context.Context, questions []scopeQuestion) ([]rehearsed, error) {
+	if len(questions) == 0 {
+		return nil, nil
+	}
+	var answer struct {
+		Items []rehearsed `json:"items"`
+	}
+	if _, err := in.client.call(ctx, http.MethodPost, "/v1/checks/batch", map[string]any{"items": questions}, &answer); err != nil {
+		return nil, err
+	}
+	if len(answer.Items) != len(questions) {
+		return nil, fmt.Errorf("%s %w: to %d questions it gave %d verdicts", in.client.where, errOddAnswer, len(questions), len(answer.Items))
+	}
+	return answer.Items, nil
 }
 
 // scopeQuestion asks about one number in one scope.

@@ -41,17 +41,8 @@ func (c *scrubCmd) Run(ctx context.Context, a *App) (err error) {
 		kind = "application/x-ndjson"
 	}
 	query := url.Values{"brand": {c.scopeFlags.Brand}, "purpose": {c.Purpose}, "channel": {c.Channel}}
-	for name, value := range map[string]string{"column": c.Column, "region": c.Region} {
-		if value != "" {
-			query.Set(name, value)
-		}
-	}
-	if c.At != "" {
-		at, err := normalMoment(c.At)
-		if err != nil {
-			return &exitError{exitUsage, fmt.Errorf("--at: %w", err)}
-		}
-		query.Set("at", at)
+	if err := fileQuery(query, c.Column, c.Region, "at", c.At); err != nil {
+		return err
 	}
 	in, size, err := openInput(a, c.File)
 	if err != nil {
@@ -79,6 +70,23 @@ func (c *scrubCmd) Run(ctx context.Context, a *App) (err error) {
 	bar.finish()
 	if err != nil {
 		return fmt.Errorf("the scrub is not complete: %w", err)
+	}
+	return nil
+}
+
+// fileQuery adds what a file needs beside its content: which column, which region, and which moment under what name.
+func fileQuery(query url.Values, column, region, moment, at string) error {
+	for name, value := range map[string]string{"column": column, "region": region} {
+		if value != "" {
+			query.Set(name, value)
+		}
+	}
+	var text string
+	if err := read(moment, at, normalMoment, &text); err != nil {
+		return &exitError{exitUsage, err}
+	}
+	if text != "" {
+		query.Set(moment, text)
 	}
 	return nil
 }
