@@ -81,9 +81,13 @@ func (s *Server) openNode() (lease *check.Lease, settle func() func(context.Cont
 	if !shared || s.config.SingleNode {
 		return check.AlwaysFresh(), nil
 	}
-	lease = check.NewLease(check.BootClock)
+	clock := s.config.Clock
+	if clock == nil {
+		clock = check.BootClock
+	}
+	lease = check.NewLease(clock)
 	s.Node = freshness.New(freshness.Config{
-		Database: db, Log: follower{s}, Lease: lease, Hints: db, Errors: s.Log, Delta: s.config.Delta, Every: s.config.Every,
+		Database: db, Log: follower{s}, Lease: lease, Clock: clock, Hints: db, Errors: s.Log, Delta: s.config.Delta, Every: s.config.Every,
 	})
 	return lease, s.Node.Settle
 }

@@ -20,7 +20,13 @@ import (
 	"github.com/consentline/consentline/internal/testkit/pgtest"
 )
 
-func TestMain(m *testing.M) { os.Exit(pgtest.Run(m)) }
+// TestMain runs the tests, or is a node that a test talks to.
+func TestMain(m *testing.M) {
+	if text := os.Getenv(ordersVariable); text != "" {
+		os.Exit(runNode(text))
+	}
+	os.Exit(pgtest.Run(m))
+}
 
 // cluster opens nodes on one database, each with a data directory of its own and all with one master key.
 func cluster(t testing.TB, nodes int) (servers []*server.Server, config server.Config) {

@@ -44,8 +44,10 @@ type Config struct {
 
 	// SingleNode says that no other process uses the database: nothing is polled, and nobody waits for other nodes.
 	// Delta is for how long a poll keeps a node fresh, and Every how often it polls; zero means 500 ms and 100 ms.
+	// Clock is what leases run on; nil: check.BootClock.
 	SingleNode   bool
 	Delta, Every time.Duration
+	Clock        func() check.Instant
 
 	Origin string           // the log's name; empty: derived from the deployment
 	Now    func() time.Time // nil: the wall clock

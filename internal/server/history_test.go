@@ -1,0 +1,252 @@
+package server_test
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+
+	"github.com/consentline/consentline/internal/phone"
+	"github.com/consentline/consentline/internal/testkit/pgtest"
+)
+
+// register is what each number's consent must look like to all callers of all nodes together: one place that is
+// written and read. A deny is always right, since a node that is not fresh must say it; an allow is right only where
+// the latest act was a grant. An act whose outcome nobody learned may take effect at any time, or never.
+var register = porcupine.NondeterministicModel{
+	Partition: func(history []porcupine.Operation) [][]porcupine.Operation {
+		by := map[phone.Number][]porcupine.Operation{}
+		for _, op := range history {
+			n := op.Input.(asked).Number
+			by[n] = append(by[n], op)
+		}
+		var out [][]porcupine.Operation
+		for _, part := range by {
+			out = append(out, part)
+		}
+		return out
+	},
+	Init: func() []any { return []any{false} },
+	Step: func(state, input, output any) []any {
+		switch input.(asked).What {
+		case "grant", "withdraw":
+			after := input.(asked).What == "grant"
+			if output.(string) != "done" {
+				return []any{state, after}
+			}
+			return []any{after}
+		}
+		if output.(string) == "allow" && !state.(bool) {
+			return nil
+		}
+		return []any{state}
+	},
+	DescribeOperation: func(input, output any) string {
+		return fmt.Sprintf("%s: %s", input.(asked).What, output)
+	},
+}
+
+// fleet is three nodes, each behind a network of its own, and what was asked of them.
+type fleet struct {
+	t       testing.TB
+	nodes   []*process
+	proxies []*pgtest.Proxy
+	began   time.Time
+
+	mu      sync.Mutex
+	history []porcupine.Operation
+	heard   map[string]int
+	clients int
+}
+
+func newFleet(t testing.TB, delta time.Duration, mutant string) *fleet {
+	t.Helper()
+	c := pgtest.Shared(t)
+	url, key := c.Schema(t), filepath.Join(t.TempDir(), "master.key")
+	f := &fleet{t: t, began: time.Now(), heard: map[string]int{}}
+	for range 3 {
+		proxy := pgtest.NewProxy(t, c)
+		p := &process{orders: orders{
+			Database: proxy.URL(url), MasterKeyFile: key, DataDir: t.TempDir(), Delta: delta, Every: delta / 4, Mutant: mutant,
+		}}
+		p.start(t)
+		t.Cleanup(p.kill)
+		f.nodes, f.proxies = append(f.nodes, p), append(f.proxies, proxy)
+	}
+	return f
+}
+
+// client returns an asker, who waits for each answer before the next question, as porcupine wants it.
+func (f *fleet) client() func(node int, what string, n phone.Number) string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.clients++
+	id := f.clients
+	return func(node int, what string, n phone.Number) string {
+		op := porcupine.Operation{ClientId: id, Input: asked{What: what, Number: n}, Call: int64(time.Since(f.began))}
+		said, ok := f.nodes[node].ask(what, n)
+		op.Output, op.Return = said, int64(time.Since(f.began))
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		switch {
+		case what == "check" && !ok:
+			return said // it claims nothing
+		case what != "check" && said != "done":
+			op.Return = math.MaxInt64 // the outcome is unknown, for ever
+			f.clients++
+			id, op.Output = f.clients, "unknown" // whoever does not know goes on as somebody else
+			f.heard["unknown"]++
+		default:
+			f.heard[said]++
+		}
+		f.history = append(f.history, op)
+		return said
+	}
+}
+
+// busy lets clients record and ask through any node until done is closed.
+func (f *fleet) busy(seed uint64, done <-chan struct{}) *sync.WaitGroup {
+	var wg sync.WaitGroup
+	for i := range 9 {
+		ask, random := f.client(), rand.New(rand.NewPCG(seed, uint64(i)))
+		wg.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				what := "check"
+				if i < 3 { // a writer; the others only ask
+					what = []string{"grant", "withdraw", "check"}[random.IntN(3)]
+				}
+				ask(random.IntN(3), what, 12025550100+phone.Number(random.IntN(4)))
+			}
+		})
+	}
+	return &wg
+}
+
+func (f *fleet) judge() porcupine.CheckResult {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	model := register.ToModel()
+	return porcupine.CheckOperationsTimeout(model, f.history, time.Minute)
+}
+
+// disturb does something to a node or its network, and undoes it after a while.
+func (f *fleet) disturb(random *rand.Rand) {
+	node := random.IntN(3)
+	p, proxy := f.nodes[node], f.proxies[node]
+	while := time.Duration(20+random.IntN(250)) * time.Millisecond
+	switch random.IntN(5) {
+	case 0:
+		p.signal(syscall.SIGSTOP)
+		pause(while)
+		p.signal(syscall.SIGCONT)
+	case 1:
+		p.kill()
+		p.start(f.t)
+	case 2:
+		proxy.Set(pgtest.Faults{Cut: true})
+		pause(while)
+	case 3:
+		proxy.Set(pgtest.Faults{Swallow: true})
+		pause(while)
+	case 4:
+		proxy.Set(pgtest.Faults{Answers: while / 4})
+		pause(2 * while)
+	}
+	proxy.Set(pgtest.Faults{})
+}
+
+// pause lets a fault last: time itself is what these tests are about.
+func pause(d time.Duration) { <-time.After(d) }
+
+// TestNoAllowOutlivesAnAcknowledgedWithdrawal disturbs three nodes in every way there is, and looks at what they said.
+func TestNoAllowOutlivesAnAcknowledgedWithdrawal(t *testing.T) {
+	for _, delta := range []time.Duration{40 * time.Millisecond, 200 * time.Millisecond} {
+		t.Run(delta.String(), func(t *testing.T) {
+			f := newFleet(t, delta, "")
+			seed := uint64(time.Now().UnixNano())
+			random := rand.New(rand.NewPCG(seed, 99))
+			done := make(chan struct{})
+			wg := f.busy(seed, done)
+			for end := time.Now().Add(5 * time.Second); time.Now().Before(end); {
+				f.disturb(random)
+				pause(time.Duration(random.IntN(100)) * time.Millisecond)
+			}
+			close(done)
+			wg.Wait()
+			t.Logf("seed %d: %d operations; heard %v", seed, len(f.history), f.heard)
+			if result := f.judge(); result != porcupine.Ok {
+				t.Errorf("seed %d: the history is %s", seed, result)
+			}
+			if f.heard["allow"] < 100 || f.heard["done"] < 50 || f.heard["stale"] == 0 {
+				t.Errorf("heard %v: too little happened for the history to prove anything", f.heard)
+			}
+		})
+	}
+}
+
+// provoke leads three nodes, without any luck, into the situations that leases are there for.
+func (f *fleet) provoke() {
+	ask := f.client()
+	const n phone.Number = 12025550150
+	granted := func() {
+		ask(0, "grant", n)
+		for ask(2, "check", n) != "allow" {
+		}
+	}
+	// One node does not get to run while another records a withdrawal, and is asked the moment it runs again.
+	granted()
+	f.nodes[2].signal(syscall.SIGSTOP)
+	ask(0, "withdraw", n)
+	checked := make(chan struct{})
+	go func() { ask(2, "check", n); close(checked) }()
+	pause(5 * time.Millisecond) // the question is on its way
+	f.nodes[2].signal(syscall.SIGCONT)
+	<-checked
+	// One node's answers from the database come late: they say what was, not what is.
+	granted()
+	f.proxies[2].Set(pgtest.Faults{Answers: 3 * f.nodes[2].orders.Delta})
+	pause(2 * f.nodes[2].orders.Delta)
+	ask(0, "withdraw", n)
+	for range 200 {
+		ask(2, "check", n)
+		pause(time.Millisecond)
+	}
+	f.proxies[2].Set(pgtest.Faults{})
+}
+
+func TestProvokedNodesKeepTheirWord(t *testing.T) {
+	f := newFleet(t, 60*time.Millisecond, "")
+	for range 3 {
+		f.provoke()
+	}
+	if result := f.judge(); result != porcupine.Ok {
+		t.Errorf("the history is %s", result)
+	}
+}
+
+// TestBrokenLeasesAreCaught is the test of the test: nodes that keep a worse protocol must be found out by it.
+func TestBrokenLeasesAreCaught(t *testing.T) {
+	for _, mutant := range []string{noWait, fromReceipt, sampled} {
+		t.Run(mutant, func(t *testing.T) {
+			f := newFleet(t, 60*time.Millisecond, mutant)
+			for range 20 {
+				f.provoke()
+				if f.judge() == porcupine.Illegal {
+					return
+				}
+			}
+			t.Errorf("not found out; heard %v", f.heard)
+		})
+	}
+}
