@@ -9,7 +9,9 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -155,4 +157,93 @@ func TestAKeyIsReadFromAFile(t *testing.T) {
 		fmt.Fprint(w, `{"items":[]}`)
 	})
 	run(t, 0, "lists", "list", "--server", url, "--key-file", path)
+}
+
+// taker records what it is sent, except the parcels that refuse names; it remembers how often each event was taken.
+type taker struct {
+	t      *testing.T
+	refuse func(events []string) bool
+
+	mu    sync.Mutex
+	taken map[string]int
+}
+
+func (k *taker) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	var body struct{ Items []map[string]string }
+	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
+		k.t.Error(err)
+	}
+	events := make([]string, len(body.Items))
+	answers := make([]map[string]string, len(body.Items))
+	for i, item := range body.Items {
+		events[i], answers[i] = item["event_id"], map[string]string{"status": "recorded"}
+	}
+	if k.refuse(events) {
+		w.Header().Set("Content-Type", "application/problem+json")
+		w.WriteHeader(http.StatusForbidden)
+		fmt.Fprint(w, `{"code":"forbidden","title":"Not now"}`)
+		return
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, e := range events {
+		k.taken[e]++
+	}
+	if err := json.NewEncoder(w).Encode(map[string]any{"items": answers}); err != nil {
+		k.t.Error(err)
+	}
+}
+
+func TestAnImportThatStoppedGoesOnWithItsRejects(t *testing.T) {
+	const rows = 5000
+	var file strings.Builder
+	file.WriteString("phone,state\n")
+	for i := range rows {
+		state := "stop"
+		if i == 10 || i == 3000 {
+			state = "perhaps"
+		}
+		fmt.Fprintf(&file, "+3532091%05d,%s\n", i, state)
+	}
+	path := filepath.Join(t.TempDir(), "stops.csv")
+	if err := os.WriteFile(path, []byte(file.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	k := &taker{t: t, taken: map[string]int{}}
+	k.refuse = func(events []string) bool {
+		return slices.ContainsFunc(events, func(e string) bool { return strings.HasSuffix(e, "-3500") })
+	}
+	url := fake(t, k.ServeHTTP)
+	args := []string{
+		"import", path, "--map", "number=phone,status=state", "--channel", "sms", "--brand", "default", "--purpose", "marketing", "--server", url, "--json",
+	}
+	_, errs := run(t, 1, args...)
+	in(t, errs, "stopped after row 2049", "(forbidden)", "run the same command again")
+	wantRejects(t, path, "12")
+
+	k.refuse = func([]string) bool { return false }
+	out, _ := run(t, 1, args...) // since there are rejects
+	in(t, out, `"resumed_after_row":2049`, `"read":5000,"accepted":4998,"duplicates":0,"skipped":0,"rejected":2`)
+	wantRejects(t, path, "12", "3002")
+	if len(k.taken) != rows-2 {
+		t.Errorf("%d events were taken, want %d", len(k.taken), rows-2)
+	}
+}
+
+// wantRejects wants these rows in a file of rejects, each once.
+func wantRejects(t *testing.T, path string, want ...string) {
+	t.Helper()
+	text, err := os.ReadFile(path + ".rejected.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for i, line := range strings.Split(strings.TrimSpace(string(text)), "\r\n") {
+		if row, _, _ := strings.Cut(line, ","); i > 0 {
+			got = append(got, row)
+		}
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("rejected rows: got %v, want %v", got, want)
+	}
 }
