@@ -73,7 +73,7 @@ var failures = []failure{
 		problem(http.StatusForbidden, "forbidden", "Not allowed for this key", "", "a key with role viewer may not record consent: ask for one with role admin")},
 	{"There is no such thing, or the caller may not see it. Code: not_found.",
 		problem(http.StatusNotFound, "not_found", "Not found", "", `brand "acne" is not defined`)},
-	{"The id is taken, or the event was told with other content. Codes: exists, event_id_reused.",
+	{"The id is taken, the event was told with other content, or another node changed the same thing. Codes: exists, event_id_reused, changed_meanwhile.",
 		problem(http.StatusConflict, "exists", "Exists already", "id", `brand "acme" is defined already`)},
 	{"This node has not seen min_revision yet. Code: stale_replica.",
 		problem(http.StatusPreconditionFailed, "stale_replica", "This node has not seen that revision", "min_revision", "The node is at revision 17. Ask again, or ask another node.")},
