@@ -24,7 +24,12 @@ type Listening struct {
 
 // API returns the REST interface over what the server has opened.
 func (s *Server) API(version string) *httpapi.API {
+	var cites check.Citations
+	if s.Rules != nil {
+		cites = s.Rules
+	}
 	return httpapi.New(httpapi.Config{
+		Citations: cites,
 		Ledger: s.Ledger, Index: s.Index, Catalog: s.Catalog, Lists: s.Lists, Gate: s.Gate, Recorder: s.Recorder,
 		Tree: s.Tree, Signer: s.Signer, Feed: s.Feed, Now: s.Now, Log: s.Log, Version: version, Metrics: s.Metrics,
 	})
@@ -42,7 +47,7 @@ func (s *Server) Serve(ctx context.Context, l Listening) error {
 			return err
 		}
 		addr = public.Addr()
-		servers, listeners = append(servers, s.httpServer(api.Handler())), append(listeners, public)
+		servers, listeners = append(servers, s.httpServer(s.withFaces(api.Handler()))), append(listeners, public)
 	}
 	// The socket comes last: other commands take it for the sign that the server is there.
 	local, err := listenSocket(ctx, s.DataDir)

@@ -26,6 +26,10 @@ import (
 	"github.com/consentline/consentline/internal/freshness"
 	"github.com/consentline/consentline/internal/jobs"
 	"github.com/consentline/consentline/internal/ledger"
+	"github.com/consentline/consentline/internal/rulebook"
+	"github.com/consentline/consentline/internal/preference"
+	"github.com/consentline/consentline/internal/report"
+	"github.com/consentline/consentline/internal/session"
 	"github.com/consentline/consentline/internal/store"
 	"github.com/consentline/consentline/internal/suppression"
 	"github.com/consentline/consentline/internal/telemetry"
@@ -49,6 +53,10 @@ type Config struct {
 	Delta, Every time.Duration
 	Clock        func() check.Instant
 
+	// Rules is a folder of packs that stand over those built in; empty: rules/ in DataDir, if it is there. NoRules: none
+	// at all, so that a grant allows.
+	Rules string
+
 	Origin string           // the log's name; empty: derived from the deployment
 	Now    func() time.Time // nil: the wall clock
 	Log    *slog.Logger     // nil: nothing is logged
@@ -64,7 +72,11 @@ type Server struct {
 	Recorder *act.Recorder
 	Tree     *transparency.Tree
 	Signer   *transparency.Signer
+	Rules    *rulebook.Book // nil without rules
 	Feed     *changefeed.Feed
+	Sessions *session.Sessions
+	Reports  *report.Reports
+	Links    *preference.Links
 	Node     *freshness.Node // nil in the only node
 	Metrics  *telemetry.Metrics
 	Now      func() time.Time
@@ -105,6 +117,9 @@ func Open(ctx context.Context, c Config) (s *Server, err error) {
 			err = errors.Join(err, s.Close())
 		}
 	}()
+	if err := s.openRules(); err != nil {
+		return s, err
+	}
 	if err := s.openStore(ctx); err != nil {
 		return s, err
 	}
@@ -135,7 +150,7 @@ func (s *Server) openStore(ctx context.Context) error {
 		return fmt.Errorf("bring the schema up to date: %w", err)
 	}
 	lease, settle := s.openNode()
-	s.Index = check.New(check.Config{Clock: s.Now, Lease: lease, Seed: seed()})
+	s.Index = check.New(check.Config{Clock: s.Now, Lease: lease, Rules: s.gate(), Seed: seed()})
 	s.Feed = changefeed.New(0)
 	var err error
 	s.Ledger, err = ledger.Open(ctx, ledger.Config{DB: s.db, Vault: s.vault, Now: s.Now, OnCommit: s.committed, Settle: settle})
@@ -149,6 +164,7 @@ func (s *Server) openStore(ctx context.Context) error {
 	}
 	s.Gate = access.New(s.Ledger, s.Now)
 	s.Recorder = act.NewRecorder(s.Ledger, s.Catalog, s.Now)
+	s.openFaces()
 	return nil
 }
 
@@ -210,6 +226,7 @@ func (s *Server) startJobs() {
 			Wait: func(ctx context.Context, seen uint64) error { return s.Feed.Wait(ctx, seen) }, Head: s.Feed.Head,
 		})
 	})
+	s.jobs.Go(func() { s.followFaces(ctx) })
 }
 
 // Close stops what runs, answers what was queued, and lets the data directory go.

@@ -1,0 +1,106 @@
+// Package console is what staff see: pages by which they look a number up, record and withdraw, read wordings, keep
+// lists and definitions, decide conflicts, and audit.
+//
+// It decodes, calls one capability and renders; it holds no rule of its own and stores nothing. The pages need no
+// script and load nothing from anywhere else. Every page passes the one gate of package access, and no number stands in
+// a URL: people who are known go by their subject id, others by a sealed handle.
+package console
+
+import (
+	"html/template"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/consentline/consentline/internal/access"
+	"github.com/consentline/consentline/internal/act"
+	"github.com/consentline/consentline/internal/catalog"
+	"github.com/consentline/consentline/internal/check"
+	"github.com/consentline/consentline/internal/ledger"
+	"github.com/consentline/consentline/internal/preference"
+	"github.com/consentline/consentline/internal/report"
+	"github.com/consentline/consentline/internal/session"
+	"github.com/consentline/consentline/internal/suppression"
+	"github.com/consentline/consentline/internal/transparency"
+)
+
+// Config is what the console stands on. Citations may be nil: then no rules are cited.
+type Config struct {
+	Ledger   *ledger.Ledger
+	Index    *check.Index
+	Catalog  *catalog.Catalog
+	Lists    *suppression.Lists
+	Gate     *access.Gate
+	Recorder *act.Recorder
+	Tree     *transparency.Tree
+	Signer   *transparency.Signer
+	Sessions *session.Sessions
+	Reports  *report.Reports
+	Links    *preference.Links
+	Now      func() time.Time
+	Log      *slog.Logger
+
+	Citations check.Citations
+}
+
+// Prefix is the path under which the console is served; it must be mounted there.
+const Prefix = "/console/"
+
+type console struct {
+	Config
+	mux       *http.ServeMux
+	templates map[string]*template.Template
+	attempts  *attempts
+	audits    audits
+}
+
+// New returns the console over its capabilities, to be mounted at Prefix.
+func New(c Config) http.Handler {
+	s := &console{Config: c, mux: http.NewServeMux(), templates: parseTemplates(), attempts: newAttempts()}
+	s.routes()
+	return secure(http.NewCrossOriginProtection().Handler(s.mux))
+}
+
+// routes lists every page. Patterns without a permission are for those who are not signed in.
+func (s *console) routes() {
+	s.mux.HandleFunc("GET /console/assets/{name}", serveAsset)
+	s.open("GET /console/sign-in", s.showSignIn)
+	s.open("POST /console/sign-in", s.signIn)
+	s.open("GET /console/enter/{link}", s.showEnter)
+	s.open("POST /console/enter/{link}", s.enter)
+	s.page("POST /console/sign-out", "", s.signOut)
+
+	s.page("GET /console/{$}", access.LookUp, s.overview)
+	s.page("GET /console/number", access.LookUp, s.showSearch)
+	s.page("POST /console/number", access.LookUp, s.search)
+	s.page("GET /console/people/{who}", access.LookUp, s.showPerson)
+	s.page("GET /console/people/{who}/record", access.RecordConsent, s.showRecord)
+	s.page("POST /console/people/{who}/record", access.RecordConsent, s.record)
+	s.page("POST /console/people/{who}/link", access.RecordConsent, s.preferenceLink)
+
+	s.page("GET /console/conflicts", access.ReadHistory, s.conflicts)
+	s.page("POST /console/conflicts", access.RecordConsent, s.decideConflict)
+
+	s.page("GET /console/wordings", access.ReadCatalog, s.wordings)
+	s.page("POST /console/wordings", access.ChangeWording, s.createWording)
+	s.page("GET /console/wordings/{id}", access.ReadCatalog, s.wording)
+	s.page("POST /console/wordings/{id}", access.ChangeWording, s.addVersion)
+
+	s.page("GET /console/lists", access.ReadCatalog, s.lists)
+	s.page("POST /console/lists", access.ChangeLists, s.createList)
+	s.page("GET /console/lists/{id}", access.ReadCatalog, s.list)
+	s.page("POST /console/lists/{id}", access.ChangeLists, s.editList)
+
+	s.page("GET /console/definitions", access.ReadCatalog, s.definitions)
+	s.page("POST /console/brands", access.ChangeCatalog, s.putBrand)
+	s.page("POST /console/purposes", access.ChangeCatalog, s.putPurpose)
+	s.page("POST /console/senders", access.ChangeCatalog, s.putSender)
+
+	s.page("GET /console/keys", access.ManageKeys, s.keys)
+	s.page("POST /console/keys", access.ManageKeys, s.createKey)
+	s.page("POST /console/keys/{id}/revoke", access.ManageKeys, s.revokeKey)
+
+	s.page("GET /console/audit", access.ReadEntries, s.audit)
+	s.page("POST /console/audit/verify", access.ReadEntries, s.startVerification)
+	s.mux.HandleFunc("GET /console/", s.notFound)
+}

@@ -1,0 +1,281 @@
+package console
+
+import (
+	"bytes"
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"html/template"
+	"net/http"
+	"net/url"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/consentline/consentline/internal/access"
+	"github.com/consentline/consentline/internal/act"
+	"github.com/consentline/consentline/internal/catalog"
+	"github.com/consentline/consentline/internal/ledger"
+	"github.com/consentline/consentline/internal/suppression"
+)
+
+//go:embed templates/*.html
+var templateFiles embed.FS
+
+//go:embed assets/*
+var assetFiles embed.FS
+
+// secure sets what every answer carries. Nothing may be loaded but our own styles, and nobody may frame a page.
+func secure(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "same-origin")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cache-Control", "no-store")
+		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+		next.ServeHTTP(w, r)
+	})
+}
+
+// maxForm bounds what a form may send: a list pasted into a field has a few thousand numbers.
+const maxForm = 1 << 20
+
+func serveAsset(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "public, max-age=3600")
+	http.ServeFileFS(w, r, assetFiles, path.Join("assets", r.PathValue("name")))
+}
+
+func parseTemplates() map[string]*template.Template {
+	base := template.Must(template.New("layout.html").Funcs(functions).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html"))
+	files, err := templateFiles.ReadDir("templates")
+	if err != nil {
+		panic(err) // embedded
+	}
+	out := map[string]*template.Template{}
+	for _, f := range files {
+		name := strings.TrimSuffix(f.Name(), ".html")
+		if name == "layout" || name == "parts" {
+			continue
+		}
+		out[name] = template.Must(template.Must(base.Clone()).ParseFS(templateFiles, "templates/"+f.Name()))
+	}
+	return out
+}
+
+// visit is one request of somebody who is signed in.
+type visit struct {
+	*http.Request
+	w      http.ResponseWriter
+	caller *access.Caller
+	token  string
+}
+
+func (v *visit) ctx() context.Context { return v.Context() }
+
+type handler func(v *visit) error
+
+// page serves a pattern to those who are signed in and have a permission; the empty permission asks for none.
+func (s *console) page(pattern string, p access.Permission, h handler) {
+	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		v := &visit{Request: r, w: w}
+		err := s.admit(v, p)
+		if err == nil {
+			err = h(v)
+		}
+		if err != nil {
+			s.fail(v, err)
+		}
+	})
+}
+
+// open serves a pattern to everybody.
+func (s *console) open(pattern string, h handler) {
+	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		v := &visit{Request: r, w: w}
+		if err := h(v); err != nil {
+			s.fail(v, err)
+		}
+	})
+}
+
+func (s *console) notFound(w http.ResponseWriter, r *http.Request) {
+	v := &visit{Request: r, w: w}
+	if err := s.admit(v, ""); err != nil {
+		s.fail(v, err)
+		return
+	}
+	s.fail(v, errNoPage)
+}
+
+// view is what the layout shows around a page's own content.
+type view struct {
+	Title   string
+	Section string // the path of the navigation's entry
+	Caller  *access.Caller
+	Nav     []navItem
+	Notice  string
+	Form    form
+	Page    any
+}
+
+type navItem struct {
+	Path, Text string
+	needs      access.Permission
+}
+
+var navigation = []navItem{
+	{"/console/", "Overview", access.LookUp},
+	{"/console/number", "Number", access.LookUp},
+	{"/console/conflicts", "Conflicts", access.ReadHistory},
+	{"/console/wordings", "Wording", access.ReadCatalog},
+	{"/console/lists", "Lists", access.ReadCatalog},
+	{"/console/definitions", "Brands, purposes, senders", access.ReadCatalog},
+	{"/console/keys", "Keys", access.ManageKeys},
+	{"/console/audit", "Audit", access.ReadEntries},
+}
+
+// notices are what a page says after something was done, by the code in its address.
+var notices = map[string]string{
+	"recorded":   "Recorded. Every check is answered from after it.",
+	"duplicate":  "This had been recorded before; nothing was added.",
+	"conflict":   "Recorded, but it did not take effect: the person said no before. It waits for review under Conflicts.",
+	"superseded": "Recorded, but it is older than what stands, which stays.",
+	"saved":      "Saved.",
+	"unchanged":  "Nothing changed: it was so already.",
+	"accepted":   "Accepted as the person's own act.",
+	"dismissed":  "Dismissed. The record stays a no.",
+	"revoked":    "The key is revoked.",
+}
+
+// render sends a page. It is rendered in full first, so that an error does not leave half a page behind.
+func (s *console) render(v *visit, status int, name string, out view) error {
+	out.Caller = v.caller
+	if v.caller != nil {
+		for _, item := range navigation {
+			if v.caller.Can(item.needs) {
+				out.Nav = append(out.Nav, item)
+			}
+		}
+		if out.Notice == "" {
+			out.Notice = notices[v.URL.Query().Get("done")]
+		}
+	}
+	var body bytes.Buffer
+	if err := s.templates[name].Execute(&body, out); err != nil {
+		return fmt.Errorf("render %s: %w", name, err)
+	}
+	v.w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	v.w.WriteHeader(status)
+	if _, err := body.WriteTo(v.w); err != nil {
+		s.Log.DebugContext(v.ctx(), "the visitor left before the page was sent", "error", err)
+	}
+	return nil
+}
+
+// done answers a form that had its effect: going back or reloading does not send it again.
+func (v *visit) done(to, code string) error {
+	if code != "" {
+		to += "?done=" + code
+	}
+	http.Redirect(v.w, v.Request, to, http.StatusSeeOther)
+	return nil
+}
+
+var (
+	errNoPage  = errors.New("there is no such page")
+	errTooLong = errors.New("the form is too large")
+)
+
+// fail answers with an error's page. What is not known is ours to look at, not the visitor's to read.
+func (s *console) fail(v *visit, err error) {
+	status, text := http.StatusInternalServerError, "Something went wrong on our side. Nothing of what you sent was recorded, as far as this server can tell. Try again; if it lasts, tell whoever runs Consentline."
+	var denied *access.DeniedError
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.Is(err, errSignedOut):
+		if err := s.askToSignIn(v); err == nil {
+			return
+		}
+	case errors.As(err, &denied):
+		status, text = http.StatusForbidden, denied.Error()+"."
+	case errors.Is(err, errNoPage), errors.Is(err, ledger.ErrNotFound), errors.Is(err, catalog.ErrNotFound),
+		errors.Is(err, suppression.ErrNotFound), errors.Is(err, access.ErrNotFound):
+		status, text = http.StatusNotFound, "There is nothing here: it never was, you may not see it, or its link has ended."
+	case errors.As(err, &tooLarge), errors.Is(err, errTooLong):
+		status, text = http.StatusRequestEntityTooLarge, "The form is too large. Send long lists through the interface or the command line."
+	default:
+		s.Log.ErrorContext(v.ctx(), "console page failed", "route", v.Pattern, "error", err)
+	}
+	if err := s.render(v, status, "error", view{Title: http.StatusText(status), Page: text}); err != nil {
+		http.Error(v.w, text, status)
+	}
+}
+
+// form is what somebody typed, and what is wrong with it.
+type form struct {
+	Values  url.Values
+	Field   string
+	Problem string
+}
+
+// Value returns what was typed into a field.
+func (f form) Value(name string) string { return f.Values.Get(name) }
+
+// Bad reports whether a field is the one to correct.
+func (f form) Bad(name string) bool { return f.Problem != "" && f.Field == name }
+
+// typed reads the posted form.
+func (v *visit) typed() (form, error) {
+	if err := v.ParseForm(); err != nil {
+		return form{}, err
+	}
+	return form{Values: v.PostForm}, nil
+}
+
+// wrong puts an error that the visitor can correct into the form; any other error is returned.
+func (f *form) wrong(err error) error {
+	var a *act.InvalidError
+	var c *catalog.InvalidError
+	var l *suppression.InvalidError
+	var k *access.InvalidError
+	switch {
+	case errors.As(err, &a):
+		f.Field, f.Problem = a.Field, a.Reason
+	case errors.As(err, &c):
+		f.Field, f.Problem = c.Field, c.Reason
+	case errors.As(err, &l):
+		f.Field, f.Problem = l.Field, l.Reason
+	case errors.As(err, &k):
+		f.Field, f.Problem = k.Field, k.Reason
+	case errors.Is(err, catalog.ErrExists), errors.Is(err, suppression.ErrExists):
+		f.Field, f.Problem = "id", "is taken already: choose another"
+	default:
+		return err
+	}
+	return nil
+}
+
+// invalid returns a form's own complaint.
+func invalid(field, reason string) error {
+	return &act.InvalidError{Code: act.CodeInvalidField, Field: field, Reason: reason}
+}
+
+// formTime is how date-and-time fields of forms write a moment; it is read as UTC.
+const formTime = "2006-01-02T15:04"
+
+// at reads a moment from a field; an empty field is the zero time.
+func (f form) at(name string) (time.Time, error) {
+	text := f.Value(name)
+	if text == "" {
+		return time.Time{}, nil
+	}
+	for _, layout := range []string{formTime, formTime + ":05", time.DateOnly, time.RFC3339} {
+		if t, err := time.Parse(layout, text); err == nil {
+			return t.UTC(), nil
+		}
+	}
+	return time.Time{}, invalid(name, "want a date and time, such as 2026-03-01T14:03 (UTC)")
+}
