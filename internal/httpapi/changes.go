@@ -50,6 +50,7 @@ type following struct {
 	limit   int // of a page; in a stream, zero is no end
 	wait    time.Duration
 	numbers bool
+	beat    time.Duration // between two signs of life in a stream of events
 }
 
 var changesParams = map[string]bool{"after": true, "limit": true, "wait": true, "numbers": true}
@@ -99,7 +100,7 @@ func accepted(r *http.Request) string {
 }
 
 func (a *API) following(c call, kind string) (*following, error) {
-	f := &following{api: a, caller: c.Caller}
+	f := &following{api: a, caller: c.Caller, beat: heartbeat}
 	after := c.query("after")
 	if id := c.r.Header.Get("Last-Event-ID"); id != "" && kind == typeEvents {
 		after = id // what a browser has seen since the address was written
@@ -162,8 +163,8 @@ func (f *following) page(ctx context.Context) (ChangesPage, error) {
 		case full:
 			continue
 		}
-		if err := f.api.Feed.Wait(waiting, f.after); err != nil {
-			return out, ctx.Err() // that the wait is over is no error
+		if f.api.Feed.Wait(waiting, f.after) != nil {
+			return out, nil // the wait is over, or the server stops: the cursor goes on from here
 		}
 	}
 }
@@ -283,7 +284,7 @@ func (f *following) send(w http.ResponseWriter, control *http.ResponseController
 // await returns when there is more. Meanwhile it shows the caller of a stream of events that the stream lives.
 func (f *following) await(ctx context.Context, w http.ResponseWriter, control *http.ResponseController, kind string) error {
 	for {
-		waiting, cancel := context.WithTimeout(ctx, heartbeat)
+		waiting, cancel := context.WithTimeout(ctx, f.beat)
 		err := f.api.Feed.Wait(waiting, f.after)
 		cancel()
 		if err == nil || ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
