@@ -200,9 +200,9 @@ func (c *importCmd) dialect(header []string) (*transfer.Dialect, []string, error
 }
 
 // plan is what decides, beside the file, which acts its rows state. A run goes on only with the plan it began with.
-func (c *importCmd) plan(where, dialect string) (string, error) {
+func (c *importCmd) plan(dialect string) (string, error) {
 	text, err := json.Marshal([]any{
-		where, dialect, c.Map, c.Brand, c.Purpose, c.Channel, c.Act, c.Level, c.Source, c.Region, c.Disclosure, c.Actor,
+		dialect, c.Map, c.Brand, c.Purpose, c.Channel, c.Act, c.Level, c.Source, c.Region, c.Disclosure, c.Actor,
 		c.Brands, c.Senders, c.Purposes, c.Dated, c.DateOrder, c.Zone, c.UnixTime, c.Unticked,
 	})
 	return string(text), err

@@ -92,11 +92,13 @@ func (r *importRun) prepare(ctx context.Context, where string, s transfer.Settin
 	if err := r.open(s); err != nil {
 		return err
 	}
-	if r.plan, err = r.cmd.plan(where, r.mapper.Dialect().Name); err != nil {
+	plan, err := r.cmd.plan(r.mapper.Dialect().Name)
+	if err != nil {
 		return err
 	}
-	sum := sha256.Sum256([]byte(r.print.Head + r.print.Tail + fmt.Sprint(r.print.Size) + r.plan))
-	r.ids = "file-" + hex.EncodeToString(sum[:8])
+	// The same rows have the same ids wherever they are imported; how far that has come is a matter of each ledger.
+	sum := sha256.Sum256([]byte(r.print.Head + r.print.Tail + fmt.Sprint(r.print.Size) + plan))
+	r.ids, r.plan = "file-"+hex.EncodeToString(sum[:8]), where+" "+plan
 	if s.DateOrder == transfer.UnknownOrder {
 		if err := r.observe(ctx); err != nil {
 			return err

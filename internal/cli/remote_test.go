@@ -247,3 +247,20 @@ func wantRejects(t *testing.T, path string, want ...string) {
 		t.Errorf("rejected rows: got %v, want %v", got, want)
 	}
 }
+
+func TestProgressIsDrawnOnATerminalOnly(t *testing.T) {
+	url := fake(t, (&taker{t: t, taken: map[string]int{}, refuse: func([]string) bool { return false }}).ServeHTTP)
+	for _, terminal := range []bool{true, false} {
+		var o, e bytes.Buffer
+		a := &cli.App{In: &bytes.Buffer{}, Out: &o, Err: &e, Now: time.Now, Terminal: terminal}
+		if code := a.Run(t.Context(), importStops(stops(t), url)); code != 0 {
+			t.Fatal(code, e.String())
+		}
+		if got := strings.Contains(e.String(), "import 2 rows, "); got != terminal {
+			t.Errorf("terminal %t: got %q", terminal, e.String())
+		}
+		if !strings.HasPrefix(o.String(), "{") {
+			t.Errorf("terminal %t: the answer is not JSON alone: %q", terminal, o.String())
+		}
+	}
+}

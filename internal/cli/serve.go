@@ -117,6 +117,9 @@ func (c *serveCmd) greet(ctx context.Context, a *App, s *server.Server, addr net
 	if _, err := own(c.Data, a.Now(), addr.String()); err != nil {
 		return err
 	}
+	if host, _, err := net.SplitHostPort(addr.String()); err == nil && !loopback(host) {
+		s.Log.WarnContext(ctx, "others on the network can read what is sent here: put a proxy with TLS before it", "address", addr.String())
+	}
 	s.Log.InfoContext(ctx, "ready", "address", out.Address, "data", c.Data, "records", s.Index.Stats().Records)
 	if c.JSON {
 		return json.NewEncoder(a.Out).Encode(out)

@@ -130,8 +130,16 @@ func (t *target) throughSocket(ctx context.Context) (*connection, bool) {
 	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return server.DialSocket(ctx, t.Data)
 	}, MaxIdleConnsPerHost: 4}
-	c := &client{http: &http.Client{Transport: transport}, base: "http://localhost", where: t.Data}
+	c := &client{http: &http.Client{Transport: transport}, base: "http://localhost", where: t.directory()}
 	return &connection{client: c, close: func() error { transport.CloseIdleConnections(); return nil }}, true
+}
+
+// directory names the data directory in the same way wherever the command is called.
+func (t *target) directory() string {
+	if path, err := filepath.Abs(t.Data); err == nil {
+		return path
+	}
+	return t.Data
 }
 
 func (t *target) open(ctx context.Context, a *App) (*connection, error) {
@@ -145,7 +153,7 @@ func (t *target) open(ctx context.Context, a *App) (*connection, error) {
 		_, _ = fmt.Fprintf(a.Err, "consentline: made a new ledger in %s\n", t.Data)
 	}
 	api := s.API(buildVersion().Version)
-	c := &client{http: &http.Client{Transport: inProcess{api.LocalHandler()}}, base: "http://localhost", where: t.Data}
+	c := &client{http: &http.Client{Transport: inProcess{api.LocalHandler()}}, base: "http://localhost", where: t.directory()}
 	leave, err := own(t.Data, a.Now(), "")
 	return &connection{client: c, server: s, close: func() error { return errors.Join(leave(), s.Close()) }}, err
 }
