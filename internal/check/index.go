@@ -79,12 +79,13 @@ func (x *Index) Check(q Question) (v Verdict) {
 		q.At = v.CheckedAt
 	}
 	v.At = q.At
+	var facts facts
+	facts.term = x.lease.Term()
 	v.Revision = x.applied.Load() // before what it vouches for is read
 	if q.Number.WithoutExtension() == 0 {
 		v.fail(Reason{Code: InvalidNumber})
 		return v
 	}
-	var facts facts
 	x.read(&q, &v, &facts)
 	x.conclude(&q, &v, &facts)
 	return v
@@ -93,7 +94,7 @@ func (x *Index) Check(q Question) (v Verdict) {
 // conclude passes what was read through the gates. Everything that the answer rests on has been read. Only now may the
 // clock say whether it was fresh: a node that was paused anywhere above finds its lease run out.
 func (x *Index) conclude(q *Question, v *Verdict, f *facts) {
-	remaining := x.lease.Remaining(x.lease.Now())
+	remaining := f.term.Remaining(x.lease.Now())
 	if remaining <= 0 {
 		v.fail(Reason{Code: Stale})
 	}
@@ -106,6 +107,7 @@ func (x *Index) conclude(q *Question, v *Verdict, f *facts) {
 
 // facts are what a question found in the index, and what the rules made of it.
 type facts struct {
+	term      Term // under which all of this was read
 	found     Found
 	lists     suppressions
 	code      Code // what the record alone comes to

@@ -50,20 +50,32 @@ func (l *Lease) Now() Instant {
 	return l.clock()
 }
 
+// Term is a lease as it stood when it was taken. It vouches for what is read after it was taken, and for nothing newer
+// that the lease learns meanwhile: a poll that is applied between reading and comparing would else pass off what was
+// read before it as fresh.
+type Term struct {
+	lease *Lease
+	until int64
+}
+
+// Term takes the lease as it stands, before anything is read under it.
+func (l *Lease) Term() Term { return Term{l, l.until.Load()} }
+
+// Remaining returns for how long the term still runs; zero when it has run out or the lease was broken.
+func (t Term) Remaining(now Instant) time.Duration {
+	switch {
+	case t.lease.broken.Load():
+		return 0
+	case t.lease.clock == nil:
+		return math.MaxInt64
+	case t.until <= int64(now):
+		return 0
+	}
+	return time.Duration(t.until - int64(now))
+}
+
 // Fresh reports whether the lease still runs at the moment now. At the very moment of its end it no longer does.
 func (l *Lease) Fresh(now Instant) bool { return l.Remaining(now) > 0 }
 
 // Remaining returns for how long the lease still runs; zero when it has run out or was broken.
-func (l *Lease) Remaining(now Instant) time.Duration {
-	switch {
-	case l.broken.Load():
-		return 0
-	case l.clock == nil:
-		return math.MaxInt64
-	}
-	until := l.until.Load()
-	if until <= int64(now) {
-		return 0
-	}
-	return time.Duration(until - int64(now))
-}
+func (l *Lease) Remaining(now Instant) time.Duration { return l.Term().Remaining(now) }

@@ -86,3 +86,16 @@ func TestClockIsReadAfterTheIndex(t *testing.T) {
 		t.Errorf("the rules were asked %d times", boot)
 	}
 }
+
+// TestALeaseExtendedMeanwhileDoesNotCoverWhatWasReadBefore lets a poll be applied between reading and comparing.
+func TestALeaseExtendedMeanwhileDoesNotCoverWhatWasReadBefore(t *testing.T) {
+	lease := NewLease(func() Instant { return 100 })
+	lease.Extend(0, 100) // ends at this moment
+	x := grantedIndex(t, Config{Lease: lease, Rules: rulesFunc(func(Case) Judgement { lease.Extend(100, 100); return Judgement{} })})
+	if v := x.Check(theQuestion()); v.Outcome != Deny || v.Code() != Stale {
+		t.Errorf("read under a lease that had ended: got %v, %v", v.Outcome, v.Code())
+	}
+	if v := x.Check(theQuestion()); v.Outcome != Allow || v.UseWithin != 100 {
+		t.Errorf("read under the next lease: got %v for %v", v.Outcome, v.UseWithin)
+	}
+}

@@ -11,6 +11,8 @@ func (x *Index) CheckRecord(q Question, s State, recorded bool) (v Verdict) {
 		q.At = v.CheckedAt
 	}
 	v.At = q.At
+	var facts facts
+	facts.term = x.lease.Term()
 	v.Revision = x.applied.Load()
 	if q.Number.WithoutExtension() == 0 {
 		v.fail(Reason{Code: InvalidNumber})
@@ -19,7 +21,6 @@ func (x *Index) CheckRecord(q Question, s State, recorded bool) (v Verdict) {
 	if !recorded && x.erased != nil && x.erased(q.Number) {
 		s.Flags |= FlagSuppressed
 	}
-	var facts facts
 	facts.found = x.scopes.Lookup(q.Brand, q.Purpose, q.Channel)
 	x.lists.find(q.Number, q.Brand, &facts.lists)
 	x.weigh(&q, &v, &facts, s, recorded)
