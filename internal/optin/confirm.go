@@ -116,6 +116,7 @@ type Confirmation struct {
 	Method  string
 	At      time.Time // zero: now
 	EventID string    // of the message that confirmed, if one did
+	Key     string    // an idempotency key of who tells of it
 	Message any       // that message, as evidence
 
 	// Effect, if set, writes what else follows, in the same transaction.
@@ -142,7 +143,7 @@ func (r *Requests) Confirm(ctx context.Context, s Standing, c Confirmation) (led
 	}
 	requested := ledger.Time(asked.EffectiveAt)
 	item := ledger.Item{
-		Kind: ledger.KindAct, Number: e.Number, By: c.By, EventID: c.EventID,
+		Kind: ledger.KindAct, Number: e.Number, By: c.By, EventID: c.EventID, IdempotencyKey: c.Key,
 		Act: consent.Act{
 			Kind: consent.Granted, Scope: s.Scope, EffectiveAt: c.At, Level: level, Confirmed: true, Source: c.Source, Method: c.Method,
 			Disclosure: asked.Disclosure, Evidence: asked.Evidence,
