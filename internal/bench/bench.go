@@ -21,6 +21,7 @@ import (
 type Options struct {
 	Records  int           // in the index; zero: 10,000,000
 	Rows     int           // of the file that is scrubbed; zero: 1,000,000
+	Imported int           // acts that are imported into an empty ledger; zero: 1,000,000
 	Rounds   int           // of each figure; zero: 5
 	Round    time.Duration // of what is measured by time; zero: 2 s
 	Dir      string        // where a ledger is made and removed again; empty: the system's directory for such
@@ -30,6 +31,7 @@ type Options struct {
 func (o *Options) complete() {
 	o.Records = cmp.Or(o.Records, 10_000_000)
 	o.Rows = cmp.Or(o.Rows, 1_000_000)
+	o.Imported = cmp.Or(o.Imported, 1_000_000)
 	o.Rounds = cmp.Or(o.Rounds, 5)
 	o.Round = cmp.Or(o.Round, 2*time.Second)
 	if o.Progress == nil {
@@ -101,8 +103,12 @@ func Run(ctx context.Context, o Options) (r Report, err error) {
 	if err != nil {
 		return r, err
 	}
+	filled, err := imported(ctx, o, dir)
+	if err != nil {
+		return r, err
+	}
 	held, err := inMemory(ctx, o)
-	r.Figures = append(held, served...)
+	r.Figures = slices.Concat(held, served, filled)
 	return r, err
 }
 

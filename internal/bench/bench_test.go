@@ -19,7 +19,7 @@ import (
 var full = flag.Bool("full", false, "measure in earnest and print the report")
 
 func TestAShortRunMeasuresEverything(t *testing.T) {
-	o := bench.Options{Records: 20_000, Rows: 5_000, Rounds: 2, Round: 50 * time.Millisecond, Dir: t.TempDir()}
+	o := bench.Options{Records: 20_000, Rows: 5_000, Imported: 5_000, Rounds: 2, Round: 50 * time.Millisecond, Dir: t.TempDir()}
 	if *full {
 		o = bench.Options{Records: 10_000_000, Rounds: 5, Round: time.Second, Dir: t.TempDir()}
 	}
@@ -40,7 +40,7 @@ func TestAShortRunMeasuresEverything(t *testing.T) {
 			t.Errorf("%s: %v beside %v", f.Name, f.Rounds, f.Beside)
 		}
 	}
-	for _, name := range []string{"check over HTTP", "durable act over HTTP", "checks in a stream", "check in process", "scrub", "memory of a record", "allocations of a check"} {
+	for _, name := range []string{"check over HTTP", "durable act over HTTP", "checks in a stream", "check in process", "scrub", "memory of a record", "import", "start to ready", "disk of an act", "allocations of a check"} {
 		if !seen[name] {
 			t.Errorf("no figure %q in %v", name, seen)
 		}
