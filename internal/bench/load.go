@@ -32,17 +32,41 @@ func (e *StatusError) Error() string {
 	return fmt.Sprintf("answered with status %d, want %d", e.Got, e.Want)
 }
 
-// Run applies the load and returns how many requests were answered a second.
+// stuck is how long after the end of a run an answer may still come before the run counts as failed.
+const stuck = 30 * time.Second
+
+// Run opens the connections, applies the load, and returns how many requests were answered a second.
 func (l Load) Run(ctx context.Context) (perSecond float64, err error) {
+	conns := make([]net.Conn, l.Connections)
+	defer func() {
+		for _, c := range conns {
+			if c != nil {
+				err = errors.Join(err, c.Close())
+			}
+		}
+	}()
+	for i := range conns {
+		var d net.Dialer
+		if conns[i], err = d.DialContext(ctx, "tcp", l.Addr); err != nil {
+			return 0, err
+		}
+		if err := conns[i].SetDeadline(time.Now().Add(l.For + stuck)); err != nil {
+			return 0, err
+		}
+	}
+	return l.apply(ctx, conns)
+}
+
+func (l Load) apply(ctx context.Context, conns []net.Conn) (perSecond float64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, l.For)
 	defer cancel()
 	var answered atomic.Int64
-	failures := make([]error, l.Connections)
+	failures := make([]error, len(conns))
 	var all sync.WaitGroup
 	began := time.Now()
-	for i := range l.Connections {
+	for i, c := range conns {
 		all.Go(func() {
-			n, err := l.connection(ctx, i)
+			n, err := l.connection(ctx, c, i)
 			answered.Add(int64(n))
 			failures[i] = err
 		})
@@ -51,17 +75,11 @@ func (l Load) Run(ctx context.Context) (perSecond float64, err error) {
 	return float64(answered.Load()) / time.Since(began).Seconds(), errors.Join(failures...)
 }
 
-// connection sends requests until the time is over, and returns how many were answered.
-func (l Load) connection(ctx context.Context, number int) (n int, err error) {
-	var d net.Dialer
-	c, err := d.DialContext(ctx, "tcp", l.Addr)
-	if err != nil {
-		return 0, err
-	}
-	defer func() { err = errors.Join(err, c.Close()) }()
+// connection sends requests until the time is over, at least one, and returns how many were answered.
+func (l Load) connection(ctx context.Context, c net.Conn, number int) (n int, err error) {
 	answers := bufio.NewReaderSize(c, 16<<10)
 	var request []byte
-	for ctx.Err() == nil {
+	for n == 0 || ctx.Err() == nil {
 		request = l.Request(request[:0], number, n)
 		if _, err := c.Write(request); err != nil {
 			return n, err
