@@ -5,123 +5,56 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"os"
-	"runtime"
 	"time"
 
-	"github.com/consentline/consentline/internal/access"
-	"github.com/consentline/consentline/internal/demo"
-	"github.com/consentline/consentline/internal/server"
+	"github.com/consentline/consentline/internal/bench"
 )
 
 type benchCmd struct {
-	Dir         string        `default:"." type:"existingdir" placeholder:"DIR" help:"Where to make the temporary ledger: on the disk that is to be measured."`
-	Time        time.Duration `default:"2s" help:"How long each measurement takes."`
-	Connections int           `default:"64" help:"How many callers at once, where there are several."`
+	Dir      string        `default:"." type:"existingdir" placeholder:"DIR" help:"Where to make the temporary ledgers: on the disk that is to be measured."`
+	Records  int           `default:"10000000" help:"How many records the index holds for the figures in memory (32 bytes each)."`
+	Rows     int           `default:"1000000" help:"How many rows the file has that is scrubbed."`
+	Imported int           `default:"1000000" help:"How many acts are imported into an empty ledger."`
+	Rounds   int           `default:"5" help:"How many rounds each figure is measured in."`
+	Time     time.Duration `default:"2s" help:"How long a round of a timed figure takes."`
+	Write    string        `placeholder:"FILE" help:"Write the report to this file, as Markdown."`
 	jsonFlag
 }
 
 // Help implements kong.HelpProvider.
 func (benchCmd) Help() string {
-	return `Makes a temporary ledger with the sample, measures, and removes it. Each figure is of this machine as it is now, with the load generator running beside the server; the empty handler is what any HTTP server here could reach.
+	return `Makes temporary ledgers, measures, and removes them. Each figure is of this machine as it is now, with the load generator running beside the server; where there is a reference, it takes turns with the product in the same run.
 
 Example:
-  consentline bench --dir /var/lib --time 5s`
-}
-
-// figure is one thing measured.
-type figure struct {
-	Name      string        `json:"name"`
-	PerSecond float64       `json:"per_second"`
-	Median    time.Duration `json:"median_ns,omitempty"`
-	P99       time.Duration `json:"p99_ns,omitempty"`
-	Allocs    float64       `json:"allocs_per_op"`
-	Note      string        `json:"note,omitempty"`
+  consentline bench --dir /var/lib --records 1000000 --rounds 3`
 }
 
 // Run measures.
-func (c *benchCmd) Run(ctx context.Context, a *App) (err error) {
-	if c.Time <= 0 || c.Connections < 1 {
-		return usage("--time and --connections must be positive")
+func (c *benchCmd) Run(ctx context.Context, a *App) error {
+	if c.Time <= 0 || c.Rounds < 1 || c.Records < 1 || c.Rows < 1 || c.Imported < 1 {
+		return usage("--time, --rounds, --records, --rows and --imported must be positive")
 	}
-	dir, err := os.MkdirTemp(c.Dir, "consentline-bench-*")
+	report, err := bench.Run(ctx, bench.Options{
+		Dir: c.Dir, Records: c.Records, Rows: c.Rows, Imported: c.Imported, Rounds: c.Rounds, Round: c.Time,
+		Progress: func(doing string) {
+			if a.Terminal {
+				fmt.Fprintf(a.Err, "\r\x1b[K%s", doing)
+			}
+		},
+	})
+	if a.Terminal {
+		fmt.Fprint(a.Err, "\r\x1b[K")
+	}
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	s, err := server.Open(ctx, server.Config{DataDir: dir, Now: a.Now})
-	if err != nil {
-		return err
+	if c.Write != "" {
+		err = os.WriteFile(c.Write, []byte(report.Markdown()), 0o644) //nolint:gosec // a report is for everybody to read
 	}
-	defer func() { err = errors.Join(err, s.Close()) }()
-	if _, err := demo.Load(ctx, s, demo.Options{}); err != nil {
-		return err
-	}
-	figures, err := c.measure(ctx, a, s)
-	if err != nil {
-		return err
-	}
-	return c.tell(a, figures)
-}
-
-func (c *benchCmd) measure(ctx context.Context, a *App, s *server.Server) ([]figure, error) {
-	b := &bench{cmd: c, app: a, server: s}
-	_, secret, err := s.Gate.Create(ctx, access.Local, access.Key{Name: "bench", Role: access.Admin})
-	if err != nil {
-		return nil, err
-	}
-	b.key = secret
-	figures := []figure{b.checks()}
-	for _, step := range []func(context.Context) (figure, error){b.appendOne, b.appendMany} {
-		f, err := step(ctx)
-		if err != nil {
-			return nil, err
-		}
-		figures = append(figures, f)
-	}
-	overHTTP, err := b.overHTTP(ctx)
-	return append(figures, overHTTP...), err
-}
-
-func (c *benchCmd) tell(a *App, figures []figure) error {
 	if c.JSON {
-		return json.NewEncoder(a.Out).Encode(map[string]any{
-			"go": runtime.Version(), "cpus": runtime.GOMAXPROCS(0), "seconds_each": c.Time.Seconds(), "figures": figures,
-		})
+		return errors.Join(err, json.NewEncoder(a.Out).Encode(report))
 	}
-	t := newTable(a.Out)
-	t.row("", "PER SECOND", "MEDIAN", "P99", "ALLOCS", "")
-	for _, f := range figures {
-		median, p99 := "-", "-"
-		if f.Median > 0 {
-			median, p99 = f.Median.String(), f.P99.String()
-		}
-		t.row(f.Name, count(int64(f.PerSecond)), median, p99, fmt.Sprintf("%.1f", f.Allocs), f.Note)
-	}
-	if err := t.flush(); err != nil {
-		return err
-	}
-	_, err := fmt.Fprintf(a.Out, "%s, %d CPUs, %s each\n", runtime.Version(), runtime.GOMAXPROCS(0), c.Time)
-	return err
-}
-
-// overHTTP serves on a free port and measures through it, beside a handler that does nothing.
-func (b *bench) overHTTP(ctx context.Context) (figures []figure, err error) {
-	serving, stop := context.WithCancel(ctx)
-	defer stop()
-	ready, ended := make(chan net.Addr, 1), make(chan error, 1)
-	go func() {
-		ended <- b.server.Serve(serving, server.Listening{
-			Addr: "127.0.0.1:0", Version: buildVersion().Version, Ready: func(addr net.Addr) { ready <- addr },
-		})
-	}()
-	select {
-	case err := <-ended:
-		return nil, err
-	case addr := <-ready:
-		figures, err = b.requests(ctx, addr.String())
-	}
-	stop()
-	return figures, errors.Join(err, <-ended)
+	_, printed := fmt.Fprint(a.Out, report.Markdown())
+	return errors.Join(err, printed)
 }
