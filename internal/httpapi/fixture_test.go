@@ -38,7 +38,7 @@ type fixture struct {
 func start(t testing.TB) *fixture {
 	t.Helper()
 	f := &fixture{t: t, keys: map[string]string{}}
-	s, err := server.Open(t.Context(), server.Config{DataDir: t.TempDir(), Now: f.now})
+	s, err := server.Open(t.Context(), server.Config{DataDir: t.TempDir(), Now: f.now, Rules: server.NoRules})
 	if err != nil {
 		t.Fatal(err)
 	}
