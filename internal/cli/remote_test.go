@@ -161,7 +161,6 @@ func TestAKeyIsReadFromAFile(t *testing.T) {
 
 // taker records what it is sent, except the parcels that refuse names; it remembers how often each event was taken.
 type taker struct {
-	t      *testing.T
 	refuse func(events []string) bool
 
 	mu    sync.Mutex
@@ -171,7 +170,7 @@ type taker struct {
 func (k *taker) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var body struct{ Items []map[string]string }
 	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
-		k.t.Error(err)
+		return // an import that stops leaves what it was sending
 	}
 	events := make([]string, len(body.Items))
 	answers := make([]map[string]string, len(body.Items))
@@ -189,9 +188,7 @@ func (k *taker) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	for _, e := range events {
 		k.taken[e]++
 	}
-	if err := json.NewEncoder(w).Encode(map[string]any{"items": answers}); err != nil {
-		k.t.Error(err)
-	}
+	_ = json.NewEncoder(w).Encode(map[string]any{"items": answers}) // as above, of what it would have heard
 }
 
 func TestAnImportThatStoppedGoesOnWithItsRejects(t *testing.T) {
@@ -209,9 +206,10 @@ func TestAnImportThatStoppedGoesOnWithItsRejects(t *testing.T) {
 	if err := os.WriteFile(path, []byte(file.String()), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	k := &taker{t: t, taken: map[string]int{}}
+	k := &taker{taken: map[string]int{}}
+	var mended atomic.Bool
 	k.refuse = func(events []string) bool {
-		return slices.ContainsFunc(events, func(e string) bool { return strings.HasSuffix(e, "-3500") })
+		return !mended.Load() && slices.ContainsFunc(events, func(e string) bool { return strings.HasSuffix(e, "-3500") })
 	}
 	url := fake(t, k.ServeHTTP)
 	args := []string{
@@ -221,7 +219,7 @@ func TestAnImportThatStoppedGoesOnWithItsRejects(t *testing.T) {
 	in(t, errs, "stopped after row 2049", "(forbidden)", "run the same command again")
 	wantRejects(t, path, "12")
 
-	k.refuse = func([]string) bool { return false }
+	mended.Store(true)
 	out, _ := run(t, 1, args...) // since there are rejects
 	in(t, out, `"resumed_after_row":2049`, `"read":5000,"accepted":4998,"duplicates":0,"skipped":0,"rejected":2`)
 	wantRejects(t, path, "12", "3002")
@@ -249,7 +247,7 @@ func wantRejects(t *testing.T, path string, want ...string) {
 }
 
 func TestProgressIsDrawnOnATerminalOnly(t *testing.T) {
-	url := fake(t, (&taker{t: t, taken: map[string]int{}, refuse: func([]string) bool { return false }}).ServeHTTP)
+	url := fake(t, (&taker{taken: map[string]int{}, refuse: func([]string) bool { return false }}).ServeHTTP)
 	for _, terminal := range []bool{true, false} {
 		var o, e bytes.Buffer
 		a := &cli.App{In: &bytes.Buffer{}, Out: &o, Err: &e, Now: time.Now, Terminal: terminal}
