@@ -2,9 +2,12 @@ package cli
 
 import (
 	"encoding/json"
+	"fmt"
 	"runtime"
 	"runtime/debug"
+	"time"
 
+	"github.com/consentline/consentline/internal/policy"
 	"github.com/consentline/consentline/internal/server"
 )
 
@@ -16,6 +19,28 @@ type program struct {
 	Go       string `json:"go"`
 	Platform string `json:"platform"`
 	Schema   int    `json:"schema"` // of the database, up to which this program knows it
+	Rules    rules  `json:"rules"`
+}
+
+// rules are the packs that are built in: how many, and the latest day on which the facts of one were looked at.
+type rules struct {
+	Packs int    `json:"packs"`
+	Count int    `json:"rules"`
+	AsOf  string `json:"as_of"`
+}
+
+func builtInRules() (r rules, err error) {
+	packs, err := policy.Load(policy.BuiltIn())
+	if err != nil {
+		return r, err
+	}
+	latest := int64(0)
+	for _, p := range packs {
+		r.Count += len(p.Rules)
+		latest = max(latest, p.AsOf)
+	}
+	r.Packs, r.AsOf = len(packs), time.Unix(latest*24*60*60, 0).UTC().Format(time.DateOnly)
+	return r, nil
 }
 
 func buildVersion() program {
@@ -44,12 +69,16 @@ type versionCmd struct {
 
 // Help implements kong.HelpProvider.
 func (versionCmd) Help() string {
-	return "Shows the version and commit of this program, the Go release that built it, and the newest database schema it knows."
+	return "Shows the version and commit of this program, the Go release that built it, the newest database schema it knows, and the rules built in."
 }
 
 // Run says which program this is.
 func (c *versionCmd) Run(a *App) error {
 	p := buildVersion()
+	var err error
+	if p.Rules, err = builtInRules(); err != nil {
+		return err
+	}
 	if c.JSON {
 		return json.NewEncoder(a.Out).Encode(p)
 	}
@@ -66,5 +95,6 @@ func (c *versionCmd) Run(a *App) error {
 	t.pair("go", p.Go)
 	t.pair("platform", p.Platform)
 	t.pair("schema", p.Schema)
+	t.pair("rules", fmt.Sprintf("%d in %d packs, as of %s", p.Rules.Count, p.Rules.Packs, p.Rules.AsOf))
 	return t.flush()
 }
