@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"runtime"
 	"strings"
 	"sync"
@@ -56,6 +57,9 @@ func Open(path string) (*DB, error) {
 }
 
 func openWriter(path string) (*conn, error) {
+	if err := makeFile(path); err != nil {
+		return nil, err
+	}
 	raw, err := sqlite.OpenConn(path, sqlite.OpenReadWrite, sqlite.OpenCreate, sqlite.OpenWAL)
 	if err != nil {
 		return nil, err
@@ -68,6 +72,15 @@ func openWriter(path string) (*conn, error) {
 		return nil, errors.Join(fmt.Errorf("settle the log: %w", err), raw.Close())
 	}
 	return c, nil
+}
+
+// makeFile makes a new database's file, which nobody but its owner may read; the log beside it gets the same mode.
+func makeFile(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 func configure(raw *sqlite.Conn) error {
