@@ -36,6 +36,7 @@ type adminEntry struct {
 	Kind       string
 	RecordedAt time.Time
 	By         string
+	About      string
 	Detail     string
 	Hidden     bool
 	Commitment string
@@ -93,11 +94,35 @@ func (s *console) administrative(v *visit, before uint64) (out []adminEntry, old
 		}
 		row := adminEntry{Seq: e.Seq, Kind: e.Kind.String(), RecordedAt: e.RecordedAt, By: s.nameOf(e.Body.By), Commitment: hex.EncodeToString(e.Commitment[:])}
 		if row.Hidden = e.Kind == ledger.KindAccess && !v.caller.Can(access.ManageKeys); !row.Hidden {
-			row.Detail = indented(e.Body.Detail)
+			row.About, row.Detail = about(e.Body.Detail), indented(e.Body.Detail)
 		}
 		out = append(out, row)
 	}
 	return out, older, nil
+}
+
+// about says in one line what a detail is of.
+func about(detail json.RawMessage) string {
+	var d struct {
+		Kind, ID, Permission, Made string
+		List                       struct{ Name string }
+		Added, Removed             int
+		SignedIn                   string `json:"signed_in"`
+	}
+	if err := json.Unmarshal(detail, &d); err != nil {
+		return ""
+	}
+	switch {
+	case d.Kind != "":
+		return d.Kind + " " + d.ID
+	case d.Permission != "":
+		return "refused to " + d.Permission
+	case d.List.Name != "":
+		return fmt.Sprintf("list %s: %d added, %d removed", d.List.Name, d.Added, d.Removed)
+	case d.SignedIn != "":
+		return "signed in to the " + d.SignedIn
+	}
+	return d.Made
 }
 
 // mostDetail bounds what a page shows of one entry.

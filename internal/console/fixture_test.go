@@ -17,6 +17,7 @@ import (
 	"github.com/consentline/consentline/internal/act"
 	"github.com/consentline/consentline/internal/consent"
 	"github.com/consentline/consentline/internal/demo"
+	"github.com/consentline/consentline/internal/phone"
 	"github.com/consentline/consentline/internal/server"
 )
 
@@ -245,14 +246,11 @@ func (a answer) field(name string) string {
 	return m[1]
 }
 
-func (f *fixture) verdict(number string) string {
-	f.t.Helper()
-	b := f.as(access.Admin)
-	path, _ := b.person(number)
-	a := b.get(path + "?brand=default&purpose=marketing&channel=sms").status(200)
-	m := regexp.MustCompile(`id="answer"><p>[^<]*<span class="verdict (\w+)`).FindStringSubmatch(a.body)
-	if m == nil {
-		f.t.Fatalf("no verdict: %s", a.words())
+func mustNumber(t testing.TB, text string) phone.Number {
+	t.Helper()
+	n, err := phone.Parse(text, "")
+	if err != nil {
+		t.Fatal(err)
 	}
-	return m[1]
+	return n
 }

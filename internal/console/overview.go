@@ -46,6 +46,9 @@ type rateRow struct {
 	Asked, Yes, No, Withdrawn, Rate int // Rate in per cent of answers
 }
 
+// Open reports whether there is no answer to take a share of.
+func (r rateRow) Open() bool { return r.Asked == 0 && r.Yes == 0 && r.No == 0 }
+
 type expiringRow struct {
 	Scope consent.Scope
 	N     int

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/consentline/consentline/internal/access"
@@ -107,7 +108,7 @@ func (s *console) showPerson(v *visit) error {
 
 func (s *console) person(v *visit, p who) (personPage, error) {
 	page := personPage{
-		Who: p, Number: shown(v.caller, p.Number), Region: phone.Region(p.Number), Line: phone.Type(p.Number).String(),
+		Who: p, Number: shown(v.caller, p.Number), Region: phone.Region(p.Number), Line: strings.ReplaceAll(phone.Type(p.Number).String(), "_", " "),
 		Choices: s.choices(v), MayRecord: v.caller.Can(access.RecordConsent), MayRead: v.caller.Can(access.ReadHistory),
 	}
 	for _, l := range s.Index.Suppressions(p.Number) {
@@ -127,6 +128,9 @@ func (s *console) person(v *visit, p who) (personPage, error) {
 		a := s.ask(p.Number, c)
 		page.Asked = &a
 	}
+	if page.Choices.Scope.Brand == "" {
+		page.Choices.Scope = firstScope(p)
+	}
 	if !p.Known || !page.MayRead {
 		return page, nil
 	}
@@ -134,6 +138,16 @@ func (s *console) person(v *visit, p who) (personPage, error) {
 	var err error
 	page.Timeline, page.Older, err = s.timeline(v, p, before)
 	return page, err
+}
+
+// firstScope is what forms offer first: the scope of the person's latest act.
+func firstScope(p who) consent.Scope {
+	for _, h := range p.Records {
+		if h.Scope.Concrete() {
+			return h.Scope
+		}
+	}
+	return consent.Scope{}
 }
 
 // preferenceLink makes a link to the person's own preference centre, for a member of staff to pass on.
