@@ -11,6 +11,13 @@ type Citations interface {
 	Rule(RuleIndex) (id, citation string)
 }
 
+// Sources are citations that also tell where a rule comes from: the pack and its version, whether its text was read in
+// its source, and what it asks in words.
+type Sources interface {
+	Citations
+	Source(RuleIndex) (pack, version, statement string, verified bool)
+}
+
 // AppendJSON appends a verdict as the API writes it and returns the extended slice. Times are RFC 3339 in UTC; empty
 // rule, citation, list and entry are left out. Without rules, cite may be nil. It allocates only if dst must grow.
 func AppendJSON(dst []byte, v *Verdict, cite Citations) []byte {
@@ -29,6 +36,10 @@ func AppendJSON(dst []byte, v *Verdict, cite Citations) []byte {
 		dst = strconv.AppendInt(dst, int64(v.Omitted), 10)
 	}
 	dst = appendObligations(dst, v.Obligations(), cite)
+	if v.ObligationsOmitted > 0 {
+		dst = append(dst, `,"obligations_omitted":`...)
+		dst = strconv.AppendInt(dst, int64(v.ObligationsOmitted), 10)
+	}
 	dst = append(dst, `,"record":`...)
 	dst = appendRecord(dst, v)
 	dst = append(dst, `,"next_allowed_at":`...)
@@ -64,16 +75,34 @@ func appendReason(dst []byte, r *Reason, cite Citations) []byte {
 	return append(dst, '}')
 }
 
-// appendRule appends the members rule and, if there is one, citation.
+// appendRule appends the members rule, citation if there is one, and where the rule comes from if that is known.
 func appendRule(dst []byte, r RuleIndex, cite Citations) []byte {
 	id, citation := cite.Rule(r)
 	dst = append(dst, `"rule":`...)
 	dst = appendString(dst, id)
-	if citation == "" {
-		return dst
+	if citation != "" {
+		dst = append(dst, `,"citation":`...)
+		dst = appendString(dst, citation)
 	}
-	dst = append(dst, `,"citation":`...)
-	return appendString(dst, citation)
+	if sources, ok := cite.(Sources); ok {
+		return appendSource(dst, r, sources)
+	}
+	return dst
+}
+
+// appendSource appends what a rule asks and where it comes from. A rule that was not read in its source says so.
+func appendSource(dst []byte, r RuleIndex, sources Sources) []byte {
+	pack, version, statement, verified := sources.Source(r)
+	dst = append(dst, `,"requires":`...)
+	dst = appendString(dst, statement)
+	dst = append(dst, `,"pack":`...)
+	dst = appendString(dst, pack)
+	if version != "" {
+		dst = append(dst, `,"pack_version":`...)
+		dst = appendString(dst, version)
+	}
+	dst = append(dst, `,"verified":`...)
+	return strconv.AppendBool(dst, verified)
 }
 
 func appendObligations(dst []byte, rules []RuleIndex, cite Citations) []byte {

@@ -66,7 +66,7 @@ func (v *Verdict) judged(f *facts) {
 		}
 		v.note(Reason{Code: failure.Code, Rule: failure.Rule})
 	}
-	v.obliged, v.obligations = j.obliged, uint8(j.obligations)
+	v.obligations, v.ObligationsOmitted = uint8(copy(v.obliged[:], j.obliged[:j.obligations])), j.Omitted
 }
 
 // decide draws the conclusion: allow if no gate failed, defer if time alone opens all that did, else deny.

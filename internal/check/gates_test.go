@@ -310,12 +310,12 @@ func TestWildcardsOnlyRestrict(t *testing.T) {
 
 func TestObligationsHaveRoomForEight(t *testing.T) {
 	var j Judgement
-	for i := range RuleIndex(maxJudged) {
+	for i := range RuleIndex(maxObliged) {
 		if !j.Oblige(i + 1) {
 			t.Fatalf("no room for obligation %d", i+1)
 		}
 	}
-	if j.Oblige(99) || j.obliged[maxJudged-1] != maxJudged {
+	if j.Oblige(99) || j.obliged[maxObliged-1] != maxObliged {
 		t.Error("a ninth obligation took somebody's room, or was said to have found its own")
 	}
 }

@@ -74,7 +74,10 @@ type Verdict struct {
 	obligations uint8
 	hard        bool // some reason is not lifted by waiting
 	reasons     [MaxReasons]Reason
-	obliged     [maxJudged]RuleIndex
+	obliged     [maxObliged]RuleIndex
+
+	// ObligationsOmitted counts the obligations that found no room.
+	ObligationsOmitted int
 }
 
 // Reasons returns the failed gates in order, the first of which decided; of an allow, what it rests on.
@@ -101,8 +104,11 @@ func (v *Verdict) fail(r Reason) {
 	v.note(r)
 }
 
-// maxJudged is how many failures, and how many obligations, the rules can report for one question.
-const maxJudged = 8
+// The most failures and the most obligations that the rules can report for one question.
+const (
+	maxJudged  = 8
+	maxObliged = 48
+)
 
 // Case is what the rules judge: the question with At set, and the record as it stands at that moment.
 type Case struct {
@@ -136,8 +142,11 @@ type Judgement struct {
 
 	failures    [maxJudged]Failure
 	count       int
-	obliged     [maxJudged]RuleIndex
+	obliged     [maxObliged]RuleIndex
 	obligations int
+
+	// Omitted counts the obligations for which there was no room.
+	Omitted int
 }
 
 // Fail adds a failure. When there is no more room, the last place keeps the one that does not defer.
@@ -154,7 +163,7 @@ func (j *Judgement) Fail(f Failure) {
 
 // Oblige adds a rule that binds whoever acts on an allow; it reports whether there was room.
 func (j *Judgement) Oblige(r RuleIndex) bool {
-	if j.obligations == maxJudged {
+	if j.obligations == maxObliged {
 		return false
 	}
 	j.obliged[j.obligations] = r

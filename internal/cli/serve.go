@@ -18,6 +18,7 @@ import (
 type serveCmd struct {
 	Data      string        `default:"./consentline-data" env:"CONSENTLINE_DATA" placeholder:"DIR" help:"The data directory; it is made if it is not there."`
 	Listen    string        `default:"127.0.0.1:8080" env:"CONSENTLINE_LISTEN" placeholder:"HOST:PORT" help:"The address to answer on; port 0 takes a free one."`
+	Rules     string        `env:"CONSENTLINE_RULES" placeholder:"DIR" help:"A folder of rule packs that stand over those built in, or none: then a grant allows. Left out: rules in the data directory, if it is there."`
 	Demo      bool          `help:"Load a sample of about 5,000 fictional people into an empty ledger first."`
 	Origin    string        `env:"CONSENTLINE_ORIGIN" placeholder:"NAME" help:"The public log's name, such as consent.example/log. It stands in every checkpoint: choose it once."`
 	Grace     time.Duration `default:"15s" help:"How long calls under way may take when the server stops."`
@@ -47,7 +48,7 @@ type started struct {
 // Run serves until the context ends.
 func (c *serveCmd) Run(ctx context.Context, a *App) error {
 	log := c.logger(a)
-	s, err := server.Open(ctx, server.Config{DataDir: c.Data, Origin: c.Origin, Now: a.Now, Log: log})
+	s, err := server.Open(ctx, server.Config{DataDir: c.Data, Origin: c.Origin, Rules: c.Rules, Now: a.Now, Log: log})
 	if errors.Is(err, server.ErrInUse) {
 		return describeOwner(c.Data, err)
 	}

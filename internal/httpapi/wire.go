@@ -76,17 +76,18 @@ type Question struct {
 
 // Verdict is the answer to a question.
 type Verdict struct {
-	Verdict        string         `json:"verdict" enum:"allow,deny,defer" doc:"The answer. A defer is a deny that ends by itself at next_allowed_at."`
-	Reasons        []Reason       `json:"reasons" doc:"The gates that failed, the first of which decided; of an allow, what it rests on."`
-	ReasonsOmitted int            `json:"reasons_omitted,omitempty" doc:"How many more reasons there are."`
-	Obligations    []Rule         `json:"obligations,omitempty" doc:"The rules that bind whoever acts on an allow."`
-	Record         *VerdictRecord `json:"record" doc:"The record in the scope; null if there is none."`
-	NextAllowedAt  *ledger.Time   `json:"next_allowed_at" nullable:"true" doc:"Of a defer: the earliest moment that every rule admits."`
-	ChangesAt      *ledger.Time   `json:"changes_at" nullable:"true" doc:"When time alone would change the answer."`
-	UseWithinMS    int64          `json:"use_within_ms" doc:"Of an allow: how many milliseconds after the question was sent it may be used."`
-	Revision       uint64         `json:"revision" doc:"Every entry up to this one has taken part."`
-	CheckedAt      ledger.Time    `json:"checked_at" doc:"When the question was answered."`
-	Receipt        *ReceiptJSON   `json:"receipt,omitempty" doc:"The signed statement, if it was asked for."`
+	Verdict            string         `json:"verdict" enum:"allow,deny,defer" doc:"The answer. A defer is a deny that ends by itself at next_allowed_at."`
+	Reasons            []Reason       `json:"reasons" doc:"The gates that failed, the first of which decided; of an allow, what it rests on."`
+	ReasonsOmitted     int            `json:"reasons_omitted,omitempty" doc:"How many more reasons there are."`
+	Obligations        []Rule         `json:"obligations,omitempty" doc:"The rules that bind whoever acts on an allow."`
+	ObligationsOmitted int            `json:"obligations_omitted,omitempty" doc:"How many more obligations there are."`
+	Record             *VerdictRecord `json:"record" doc:"The record in the scope; null if there is none."`
+	NextAllowedAt      *ledger.Time   `json:"next_allowed_at" nullable:"true" doc:"Of a defer: the earliest moment that every rule admits."`
+	ChangesAt          *ledger.Time   `json:"changes_at" nullable:"true" doc:"When time alone would change the answer."`
+	UseWithinMS        int64          `json:"use_within_ms" doc:"Of an allow: how many milliseconds after the question was sent it may be used."`
+	Revision           uint64         `json:"revision" doc:"Every entry up to this one has taken part."`
+	CheckedAt          ledger.Time    `json:"checked_at" doc:"When the question was answered."`
+	Receipt            *ReceiptJSON   `json:"receipt,omitempty" doc:"The signed statement, if it was asked for."`
 }
 
 // Reason is one gate that failed, or what an allow rests on.
@@ -95,14 +96,24 @@ type Reason struct {
 	Text     string     `json:"text" doc:"The code in a sentence."`
 	Rule     string     `json:"rule,omitempty" doc:"The rule that failed or exempted."`
 	Citation string     `json:"citation,omitempty" doc:"What the rule is taken from."`
-	List     string     `json:"list,omitempty" doc:"The suppression list."`
-	Entry    uint64     `json:"entry,omitempty" doc:"The ledger entry that it rests on."`
+	RuleSource
+	List  string `json:"list,omitempty" doc:"The suppression list."`
+	Entry uint64 `json:"entry,omitempty" doc:"The ledger entry that it rests on."`
 }
 
 // Rule is a rule by which a verdict was reached.
 type Rule struct {
 	Rule     string `json:"rule" doc:"The rule's id."`
 	Citation string `json:"citation,omitempty" doc:"What the rule is taken from."`
+	RuleSource
+}
+
+// RuleSource is what a rule asks and where it comes from.
+type RuleSource struct {
+	Requires    string `json:"requires,omitempty" doc:"What the rule asks, in words."`
+	Pack        string `json:"pack,omitempty" doc:"The pack that holds the rule; operator for what was entered here."`
+	PackVersion string `json:"pack_version,omitempty" doc:"The day on which the facts of the pack were last looked at."`
+	Verified    *bool  `json:"verified,omitempty" doc:"Whether the rule's text was read in its source. A rule that was not holds all the same."`
 }
 
 // VerdictRecord is what a verdict says of the record.

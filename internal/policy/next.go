@@ -36,7 +36,7 @@ func (p Per) next(day int64) int64 {
 }
 
 func (c *capTable) key(q *Question) CapKey {
-	k := CapKey{Number: phone.Number(uint64(q.Number) & digitBits), By: c.term.By, Counts: c.term.Counts, Channels: c.channels, Classes: c.classes}
+	k := CapKey{Number: phone.Number(uint64(q.Number) & digitBits), By: c.term.By, Counts: c.term.Counts, Channels: c.channels, Classes: c.classes, Until: q.At.Unix()}
 	switch c.term.By {
 	case BySubjectMatter:
 		k.Matter = q.Matter

@@ -63,8 +63,9 @@ type CapKey struct {
 	Channels uint8 // bit 1<<consent.Channel
 	Classes  uint8 // bit 1<<consent.Class
 	Brand    uint32
-	Matter   uint64
+	Matter   uint64 // zero: unknown, so that contacts on any matter count; likewise Event
 	Event    uint64
+	Until    int64 // the moment asked about, in Unix seconds: contacts after it do not count
 }
 
 // AttemptCounter knows the contacts made before. It must not keep the key, and must not block.
@@ -164,6 +165,12 @@ func (r *Rules) RuleByID(id string) *Rule {
 
 // All lists every rule, those made by the operator's changes last.
 func (r *Rules) All() []*Rule { return r.rules }
+
+// Changed reports whether the operator made the rule, or this form of it.
+func (r *Rules) Changed(i RuleIndex) bool {
+	rule := r.Rule(i)
+	return rule != nil && (rule.Pack == operatorPack || r.byID[rule.ID] != i)
+}
 
 // Packs lists the packs that the rules were compiled from.
 func (r *Rules) Packs() []*Pack { return r.packs }

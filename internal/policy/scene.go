@@ -293,7 +293,7 @@ func (s *scene) confirmation(i RuleIndex, g *gate, out *Judgement) {
 	if q.Attempts == nil {
 		return
 	}
-	key := CapKey{Number: q.Number, By: BySubjectBrand, Counts: Confirmations, Channels: 1 << q.Channel, Classes: allClasses, Brand: q.Brand}
+	key := CapKey{Number: q.Number, By: BySubjectBrand, Counts: Confirmations, Channels: 1 << q.Channel, Classes: allClasses, Brand: q.Brand, Until: q.At.Unix()}
 	if at, found := q.Attempts.NthLatest(key, int(g.max)); found && at >= since {
 		out.fail(i, CapReached)
 	}

@@ -104,3 +104,11 @@ func choose(yes bool, one, other string) string {
 	}
 	return other
 }
+
+// Version is the day on which the facts of the pack were last looked at, as verdicts tell it.
+func (p *Pack) Version() string {
+	if p.AsOf == 0 {
+		return ""
+	}
+	return time.Unix(p.AsOf*daySeconds, 0).UTC().Format(time.DateOnly)
+}

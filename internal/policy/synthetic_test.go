@@ -142,6 +142,7 @@ func TestCapKeys(t *testing.T) {
 		var j Judgement
 		r.Judge(q, &j)
 		want.Number, want.Counts, want.Channels, want.Classes = 4930231250, Conversations, 1<<consent.SMS|1<<consent.WhatsApp, 1<<consent.Marketing
+		want.Until = q.At.Unix()
 		if asked.key != want || asked.n != 2 {
 			t.Errorf("by %s: asked for number %d of %+v, want 2 of %+v", by, asked.n, asked.key, want)
 		}

@@ -34,7 +34,7 @@ func (s *Server) load(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := errors.Join(s.Index.Apply(b), s.applyLists(changed)); err != nil {
+	if err := errors.Join(s.Index.Apply(b), s.applyLists(changed), s.applyRules(changed)); err != nil {
 		return err
 	}
 	b = check.Batch{}
@@ -92,7 +92,7 @@ func (s *Server) apply(c ledger.Commit) error {
 	for i, change := range c.Changes {
 		b.Records[i] = recordChange(change)
 	}
-	var lists []ledger.Definition
+	var lists, all []ledger.Definition
 	for _, n := range c.Notices {
 		definition, changed, err := s.defined(c, n)
 		if err != nil {
@@ -105,11 +105,13 @@ func (s *Server) apply(c ledger.Commit) error {
 		if err != nil {
 			return err
 		}
+		all = append(all, definition)
 		if isList {
 			lists = append(lists, definition)
 		}
 	}
-	if err := s.Index.Apply(b); err != nil {
+	// The rules come first, and are judged by before the revision that they belong to can be seen.
+	if err := errors.Join(s.applyRules(all), s.Index.Apply(b)); err != nil {
 		return err
 	}
 	return s.applyLists(lists)

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/consentline/consentline/internal/check"
 	"github.com/consentline/consentline/internal/httpapi"
 )
 
@@ -30,7 +31,7 @@ func (s *Server) API(version string) *httpapi.API {
 	}
 	return httpapi.New(httpapi.Config{
 		Citations: cites,
-		Ledger: s.Ledger, Index: s.Index, Catalog: s.Catalog, Lists: s.Lists, Gate: s.Gate, Recorder: s.Recorder,
+		Ledger:    s.Ledger, Index: s.Index, Catalog: s.Catalog, Lists: s.Lists, Gate: s.Gate, Recorder: s.Recorder,
 		Tree: s.Tree, Signer: s.Signer, Feed: s.Feed, Now: s.Now, Log: s.Log, Version: version, Metrics: s.Metrics,
 	})
 }

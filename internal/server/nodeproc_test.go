@@ -57,6 +57,7 @@ func runNode(text string) int {
 		panic(err) // the test wrote it
 	}
 	config := server.Config{
+		Rules:    server.NoRules,
 		Database: o.Database, MasterKeyFile: o.MasterKeyFile, DataDir: o.DataDir, Delta: o.Delta, Every: o.Every,
 	}
 	if o.Mutant == sampled {

@@ -33,7 +33,7 @@ func cluster(t testing.TB, nodes int) (servers []*server.Server, config server.C
 	t.Helper()
 	config = server.Config{
 		Database: pgtest.Shared(t).Schema(t), MasterKeyFile: filepath.Join(t.TempDir(), "master.key"),
-		Delta: 200 * time.Millisecond, Every: 20 * time.Millisecond,
+		Delta: 200 * time.Millisecond, Every: 20 * time.Millisecond, Rules: server.NoRules,
 	}
 	for range nodes {
 		c := config

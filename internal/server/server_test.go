@@ -19,7 +19,7 @@ var ctx = context.Background()
 
 func open(t testing.TB, dir string) *server.Server {
 	t.Helper()
-	s, err := server.Open(ctx, server.Config{DataDir: dir})
+	s, err := server.Open(ctx, server.Config{DataDir: dir, Rules: server.NoRules})
 	if err != nil {
 		t.Fatal(err)
 	}

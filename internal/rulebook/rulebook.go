@@ -1,0 +1,225 @@
+// Package rulebook holds the rules in force: the packs and what the operator has changed in them, as the last gate of
+// the check.
+//
+// Overrides and bans are definitions in the ledger, entries of kind override, which every node applies in their order;
+// nothing else is stored. Others may rely on this: a judgement takes no lock and allocates nothing, it is made by one
+// edition of the rules from end to end, and a rule keeps its index for as long as the process runs, so that a verdict
+// can be told after the rules have changed.
+package rulebook
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/consentline/consentline/internal/check"
+	"github.com/consentline/consentline/internal/consent"
+	"github.com/consentline/consentline/internal/ledger"
+	"github.com/consentline/consentline/internal/policy"
+)
+
+// Appender takes the entries that changes of the rules make.
+type Appender interface {
+	AppendOne(context.Context, ledger.Item) (ledger.Result, error)
+}
+
+// Attempts knows the contacts made before, for caps. Its methods must not block.
+type Attempts interface {
+	policy.AttemptCounter
+	// Brand returns the number by which caps count a brand; brands without a contact may share one.
+	Brand(name []byte) uint32
+}
+
+// Config is what a book is made with.
+type Config struct {
+	Packs      []*policy.Pack
+	Attempts   Attempts               // nil: no contact was ever made
+	Registries policy.RegistryAnswers // nil: no registry was ever asked
+}
+
+// Book is the rules in force. It is safe for concurrent use.
+type Book struct {
+	attempts   Attempts
+	registries policy.RegistryAnswers
+
+	current atomic.Pointer[edition]
+	cited   atomic.Pointer[[]citation] // by check.RuleIndex; the first stands for no rule
+
+	mu        sync.Mutex // held by whoever changes the rules on this node
+	overrides map[string]Override
+	bans      map[string]Ban
+	since     map[string]uint64 // the entry that put each change in force, by kind and ID
+	known     map[citation]check.RuleIndex
+}
+
+// edition is one state of the rules, with the indexes by which verdicts name them.
+type edition struct {
+	rules *policy.Rules
+	index []check.RuleIndex // by policy.RuleIndex
+}
+
+// citation is what verdicts tell of a rule.
+type citation struct {
+	id, cites, pack, version, statement string
+	verified                            bool
+}
+
+// Load reads the built-in packs, and over them those in a folder, where a folder is named. Faults name file and line.
+func Load(dir string) ([]*policy.Pack, error) {
+	from := []fs.FS{policy.BuiltIn()}
+	if dir != "" {
+		if _, err := os.ReadDir(dir); err != nil {
+			return nil, fmt.Errorf("read the folder of rules: %w", err)
+		}
+		from = append(from, os.DirFS(dir))
+	}
+	return policy.Load(from...)
+}
+
+// New compiles the packs. Changes of the operator come by Apply.
+func New(c Config) (*Book, error) {
+	b := &Book{
+		attempts: c.Attempts, registries: c.Registries,
+		overrides: map[string]Override{}, bans: map[string]Ban{}, since: map[string]uint64{}, known: map[citation]check.RuleIndex{},
+	}
+	b.cited.Store(&[]citation{{}})
+	rules, err := policy.Compile(c.Packs)
+	if err != nil {
+		return nil, err
+	}
+	return b, b.publish(rules)
+}
+
+// Rules returns the edition in force, for questions about the rules themselves.
+func (b *Book) Rules() *policy.Rules { return b.current.Load().rules }
+
+// publish puts an edition in force. Rules that were cited before keep their index.
+func (b *Book) publish(rules *policy.Rules) error {
+	versions := map[string]string{}
+	for _, p := range rules.Packs() {
+		versions[p.Name] = p.Version()
+	}
+	cited := *b.cited.Load()
+	e := &edition{rules: rules, index: make([]check.RuleIndex, len(rules.All()))}
+	for i, rule := range rules.All() {
+		c := citation{rule.ID, rule.Citation, rule.Pack, versions[rule.Pack], rule.Statement(), rule.Verified}
+		if rule.Note != "" && rules.Changed(policy.RuleIndex(i)) {
+			c.statement += " (" + rule.Note + ")"
+		}
+		index, known := b.known[c]
+		if !known {
+			if len(cited) > math.MaxUint16 {
+				return errors.New("the rules were changed too often for one run of the server: restart it")
+			}
+			index = check.RuleIndex(len(cited))
+			cited, b.known[c] = append(cited, c), index
+		}
+		e.index[i] = index
+	}
+	b.cited.Store(&cited)
+	b.current.Store(e)
+	return nil
+}
+
+// Rule implements check.Citations.
+func (b *Book) Rule(i check.RuleIndex) (id, cites string) {
+	c := b.citation(i)
+	return c.id, c.cites
+}
+
+// Source implements check.Sources.
+func (b *Book) Source(i check.RuleIndex) (pack, version, statement string, verified bool) {
+	c := b.citation(i)
+	return c.pack, c.version, c.statement, c.verified
+}
+
+func (b *Book) citation(i check.RuleIndex) *citation {
+	cited := *b.cited.Load()
+	if int(i) >= len(cited) {
+		i = 0
+	}
+	return &cited[i]
+}
+
+// Judge implements check.Rules.
+func (b *Book) Judge(c check.Case) (out check.Judgement) {
+	var q policy.Question
+	var j policy.Judgement
+	b.ask(&c, &q)
+	e := b.current.Load()
+	e.rules.Judge(&q, &j)
+	for _, f := range j.Failed() {
+		if !told(&f, &c) {
+			continue
+		}
+		out.Fail(check.Failure{Code: codes[f.Code], Rule: e.cite(f.Rule), Defers: j.Outcome == policy.Defer})
+	}
+	for _, rule := range j.Obligations() {
+		if j.Outcome == policy.Deny {
+			break // nobody is to act on it
+		}
+		if !out.Oblige(e.cite(rule)) {
+			out.Omitted++
+		}
+	}
+	if j.Exempting != policy.NoRuleIndex {
+		out.Exempt = e.cite(j.Exempting)
+	}
+	out.NextAllowedAt, out.ChangesAt = unix(j.NextAllowedAt), unix(j.ChangesAt)
+	return out
+}
+
+// ask puts a case into the words of the rules. A grant that begins later is none yet.
+func (b *Book) ask(c *check.Case, q *policy.Question) {
+	*q = policy.Question{
+		Number: c.Number, Channel: c.Channel, Class: c.Class, At: c.At, Registries: b.registries,
+		Status: c.Status, Level: c.Record.Level, Confirmed: c.Record.Confirmed, GrantedAt: c.Record.GrantedAt.Time(),
+	}
+	if c.Status == consent.StatusGranted && q.GrantedAt.After(c.At) {
+		q.Status = consent.None
+	}
+	if b.attempts != nil {
+		q.Attempts, q.Brand = b.attempts, b.attempts.Brand(c.Brand)
+	}
+}
+
+// told leaves out what the record gate tells: that somebody said no, and that nobody said yes.
+func told(f *policy.Failure, c *check.Case) bool {
+	switch f.Code {
+	case policy.Objected:
+		return false
+	case policy.LevelTooLow:
+		return c.Status == consent.StatusGranted
+	}
+	return true
+}
+
+// cite returns the index of a rule in verdicts; no rule has none.
+func (e *edition) cite(i policy.RuleIndex) check.RuleIndex {
+	if int(i) >= len(e.index) {
+		return 0
+	}
+	return e.index[i]
+}
+
+// codes are the words of the check for those of the rules.
+var codes = [...]check.Code{
+	policy.LevelTooLow: check.LevelTooLow, policy.NotConfirmed: check.NotConfirmed, policy.OutsideWindow: check.OutsideWindow,
+	policy.Holiday: check.Holiday, policy.CapReached: check.CapReached, policy.CoolDown: check.CoolDown,
+	policy.RegistryStale: check.RegistryStale, policy.RegistryListed: check.RegistryListed,
+	policy.ExpiredByRule: check.ExpiredByRule, policy.Banned: check.Banned, policy.NoRule: check.NoRule,
+	policy.Objected: check.Withdrawn, policy.Exempt: check.Exempt,
+}
+
+func unix(seconds int64) time.Time {
+	if seconds == 0 {
+		return time.Time{}
+	}
+	return time.Unix(seconds, 0).UTC()
+}
