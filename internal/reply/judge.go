@@ -115,7 +115,7 @@ func (s *Set) byTypo(core []token, m *message, in Input) (Result, bool) {
 		if k, ok := s.keyword(b.String(), in.Region); ok && k.label == OptOut && utf8.RuneCountInString(k.word) > 3 {
 			return s.asTypo(k, m, in), true
 		}
-		return Result{}, false
+		return s.byJoint(core, b.String(), m, in)
 	}
 	if w, ok := s.mistyped(core[0].word); ok {
 		if k, ok := s.keyword(w, in.Region); ok && k.label == OptOut {
@@ -135,6 +135,23 @@ func (s *Set) byTypo(core []token, m *message, in Input) (Result, bool) {
 		return Result{Label: Ambiguous, Rule: "und/near-grant", Language: tag(s.keywords[w][0].lang)}, true
 	}
 	return Result{}, false
+}
+
+// byJoint corrects a slip in two or three words that are one keyword together ("otp out"), if one of them is no word.
+func (s *Set) byJoint(core []token, joined string, m *message, in Input) (Result, bool) {
+	strange := slices.ContainsFunc(core, func(t token) bool { return len(t.sets) == 0 && !s.ordinary[t.word] })
+	if len(core) > 3 || !strange {
+		return Result{}, false
+	}
+	w, ok := s.mistyped(joined)
+	if !ok {
+		return Result{}, false
+	}
+	k, ok := s.keyword(w, in.Region)
+	if !ok || k.label != OptOut {
+		return Result{}, false
+	}
+	return s.asTypo(k, m, in), true
 }
 
 // asTypo gives the meaning of a keyword that was read out of a disguise or a slip.

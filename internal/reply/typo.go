@@ -6,12 +6,23 @@ import (
 	"unicode/utf8"
 )
 
-// anyNumber is the word by which patterns name any token with a digit in it.
-const anyNumber = "#"
+// anyNumber is the word by which patterns name any token with a digit in it; anyDoing, any that ends in -ing.
+const (
+	anyNumber = "#"
+	anyDoing  = "@ing"
+)
 
-// read finds the word sets of a token. A word that is not known is tried again as people disguise or mistype words:
-// look-alike letters, stretched letters, digits for letters, one slip of the finger.
+// read finds the word sets of a token and marks it where it ends like a participle.
 func (s *Set) read(t *token) {
+	s.recognise(t)
+	if doing := s.lexicon[anyDoing].sets; len(doing) > 0 && len(t.word) > 4 && strings.HasSuffix(t.word, "ing") {
+		t.sets = append(append(make([]uint16, 0, len(t.sets)+len(doing)), t.sets...), doing...)
+	}
+}
+
+// recognise finds the word sets of a token. A word that is not known is tried again as people disguise or mistype words:
+// look-alike letters, stretched letters, digits for letters, one slip of the finger.
+func (s *Set) recognise(t *token) {
 	if w, ok := squeeze(t.typed, 1); ok {
 		if _, known := s.lexicon[w]; known && s.look(t, w) {
 			return
@@ -204,7 +215,7 @@ func (s *Set) mistyped(word string) (string, bool) {
 
 // unglue parts a long word that nobody knows into known words: "stoptextingme". The fewest parts win.
 func (s *Set) unglue(word string) (string, bool) {
-	if n := len(word); n < 8 || n > 40 || !isASCII(word) || s.ordinary[word] {
+	if n := len(word); n < 6 || n > 40 || !isASCII(word) || s.ordinary[word] {
 		return "", false
 	}
 	from := make([]int, len(word)+1) // where the last part of the best parting up to here starts
