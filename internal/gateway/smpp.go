@@ -1,0 +1,216 @@
+package gateway
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/consentline/consentline/internal/check"
+	"github.com/consentline/consentline/internal/consent"
+	"github.com/consentline/consentline/internal/messaging"
+	"github.com/consentline/consentline/internal/messaging/smpp"
+)
+
+// SMPPConfig says where the proxy forwards to.
+type SMPPConfig struct {
+	Upstream string // the SMSC, host:port
+	TLS      bool   // whether the SMSC speaks TLS
+
+	// Purposes tells what a message is for by its service_type, where its sender has no purpose of its own.
+	Purposes map[string]consent.PurposeID
+
+	// Inbound takes in what people write, before the ESME sees it. An error makes the SMSC send it again.
+	Inbound func(ctx context.Context, provider string, events []messaging.Event) error
+
+	Now func() time.Time
+}
+
+// SMPP is a proxy between ESMEs and their SMSC. Each ESME binds with its own credentials, which the SMSC judges.
+type SMPP struct {
+	gate   *Gate
+	config SMPPConfig
+	joiner smpp.Joiner
+}
+
+// NewSMPP returns the proxy.
+func NewSMPP(g *Gate, c SMPPConfig) (*SMPP, error) {
+	if err := g.Validate(); err != nil {
+		return nil, err
+	}
+	if _, _, err := net.SplitHostPort(c.Upstream); err != nil {
+		return nil, errors.New("upstream: want the SMSC's host:port")
+	}
+	if c.Inbound == nil {
+		return nil, errors.New("inbound: what people write must be taken in")
+	}
+	return &SMPP{gate: g, config: c, joiner: smpp.Joiner{Now: c.Now}}, nil
+}
+
+// Serve takes in ESMEs until the context ends or the listener is closed.
+func (p *SMPP) Serve(ctx context.Context, l net.Listener) error {
+	stop := context.AfterFunc(ctx, func() { _ = l.Close() })
+	defer stop()
+	var running sync.WaitGroup
+	defer running.Wait()
+	for {
+		conn, err := l.Accept()
+		if err != nil {
+			if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
+				return nil
+			}
+			return err
+		}
+		running.Go(func() { p.session(ctx, conn) })
+	}
+}
+
+// pair is an ESME and its session with the SMSC.
+type pair struct {
+	proxy *SMPP
+	esme  *smpp.Session
+	smsc  *smpp.Session
+	bound chan struct{} // closed when the ESME has been told that it is bound
+}
+
+// bindTime is how long an ESME may take to bind, and the SMSC to answer.
+const bindTime = 10 * time.Second
+
+// session relays between one ESME and the SMSC until either ends.
+func (p *SMPP) session(ctx context.Context, conn net.Conn) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer func() { _ = conn.Close() }() // the sessions close it; this is for an ESME that never bound
+	reader := bufio.NewReader(conn)
+	bind, err := readBind(conn, reader)
+	if err != nil {
+		return
+	}
+	up, err := p.dial(ctx)
+	if err != nil {
+		p.gate.Log.WarnContext(ctx, "the SMSC cannot be reached", "error", err)
+		_, _ = conn.Write(smpp.Packet{Command: bind.Command.Answer(), Status: smpp.BindFailed, Sequence: bind.Sequence}.Append(nil))
+		return
+	}
+	pr := &pair{proxy: p, bound: make(chan struct{})}
+	pr.smsc = smpp.NewSession(up, smpp.SessionConfig{Handler: pr.fromSMSC, Window: window})
+	pr.esme = smpp.NewSession(&buffered{conn, reader}, smpp.SessionConfig{Handler: pr.fromESME, Window: window})
+	var running sync.WaitGroup
+	running.Go(func() { defer cancel(); _ = pr.smsc.Run(ctx) })
+	answer, err := pr.smsc.Request(ctx, bind.Command, bind.Body)
+	if err != nil {
+		answer = smpp.Packet{Command: bind.Command.Answer(), Status: smpp.BindFailed}
+	}
+	answer.Sequence = bind.Sequence
+	if _, err := conn.Write(answer.Append(nil)); err == nil && answer.Status == smpp.OK {
+		close(pr.bound)
+		_ = pr.esme.Run(ctx) // however it ends, so does the SMSC's
+	}
+	pr.smsc.Close()
+	running.Wait()
+}
+
+// window is how many commands may be unanswered in each direction of a session.
+const window = 256
+
+// buffered is a connection of which some bytes were read already.
+type buffered struct {
+	net.Conn
+	reader *bufio.Reader
+}
+
+func (b *buffered) Read(p []byte) (int, error) { return b.reader.Read(p) }
+
+func readBind(conn net.Conn, r *bufio.Reader) (smpp.Packet, error) {
+	if err := conn.SetReadDeadline(time.Now().Add(bindTime)); err != nil { //nolint:forbidigo // the network's time, no fact's
+		return smpp.Packet{}, err
+	}
+	bind, err := smpp.Read(r)
+	if err == nil && !bind.Command.IsBind() {
+		_, err = conn.Write(smpp.Packet{Command: bind.Command.Answer(), Status: smpp.NotBound, Sequence: bind.Sequence}.Append(nil))
+		err = errors.Join(errors.New("not bound"), err)
+	}
+	return bind, err
+}
+
+func (p *SMPP) dial(ctx context.Context) (net.Conn, error) {
+	d := net.Dialer{Timeout: 5 * time.Second}
+	if p.config.TLS {
+		return (&tls.Dialer{NetDialer: &d}).DialContext(ctx, "tcp", p.config.Upstream)
+	}
+	return d.DialContext(ctx, "tcp", p.config.Upstream)
+}
+
+// fromESME checks what sends a message, and relays the rest. Commands that send to several, or in a way that is not
+// read here, are refused.
+func (pr *pair) fromESME(ctx context.Context, p smpp.Packet) (smpp.Status, []byte) {
+	switch p.Command {
+	case smpp.SubmitSM:
+		if status := pr.proxy.judge(ctx, p.Body); status != smpp.OK {
+			return status, []byte{0}
+		}
+	case smpp.SubmitMulti, smpp.DataSM:
+		return smpp.InvalidCommand, nil
+	}
+	return relay(ctx, pr.smsc, p)
+}
+
+func relay(ctx context.Context, to *smpp.Session, p smpp.Packet) (smpp.Status, []byte) {
+	answer, err := to.Request(ctx, p.Command, p.Body)
+	if err != nil {
+		return smpp.SystemError, nil
+	}
+	return answer.Status, answer.Body
+}
+
+// judge says whether a message may go out: OK, or the status with which it is refused.
+func (p *SMPP) judge(ctx context.Context, body []byte) smpp.Status {
+	s, err := smpp.ParseShort(body)
+	if err != nil {
+		return smpp.InvalidLength
+	}
+	c := Contact{To: s.Destination.Number, Senders: []string{s.Source.Number}, Channel: consent.SMS}
+	if s.Destination.TON == 1 && !strings.HasPrefix(c.To, "+") {
+		c.To = "+" + c.To
+	}
+	if purpose, ok := p.config.Purposes[s.ServiceType]; ok {
+		c.Purpose = purpose
+	}
+	ruling, err := p.gate.Decide(ctx, c)
+	switch {
+	case err != nil:
+		return smpp.InvalidSource // nobody has said what this sender sends
+	case ruling.Outcome == check.Allow || ruling.Open:
+		return smpp.OK
+	case ruling.Code == check.InvalidNumber:
+		return smpp.InvalidDestination
+	case ruling.Code == check.Stale:
+		return smpp.SystemError
+	}
+	return smpp.SubmitFailed
+}
+
+// fromSMSC reads what people write, and relays it once it is committed.
+func (pr *pair) fromSMSC(ctx context.Context, p smpp.Packet) (smpp.Status, []byte) {
+	if p.Command == smpp.DeliverSM {
+		if s, err := smpp.ParseShort(p.Body); err == nil {
+			// A message that cannot be read is the ESME's to refuse.
+			if events, err := smpp.Events(&pr.proxy.joiner, &s); err == nil && len(events) > 0 {
+				if err := pr.proxy.config.Inbound(ctx, smpp.Name, events); err != nil {
+					pr.proxy.gate.Log.ErrorContext(ctx, "a message could not be taken in, and is to be sent again", "error", err)
+					return smpp.TemporaryError, []byte{0}
+				}
+			}
+		}
+	}
+	select {
+	case <-pr.bound:
+	case <-ctx.Done():
+		return smpp.SystemError, nil
+	}
+	return relay(ctx, pr.esme, p)
+}
