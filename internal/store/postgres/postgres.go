@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"sync"
 	"time"
 
@@ -71,6 +72,10 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 	if pool.ConnConfig.ConnectTimeout == 0 {
 		pool.ConnConfig.ConnectTimeout = 10 * time.Second
 	}
+	// A server that is gone without a word is noticed in about 20 s, also by readings that have no other limit.
+	pool.ConnConfig.DialFunc = (&net.Dialer{KeepAliveConfig: net.KeepAliveConfig{
+		Enable: true, Idle: 5 * time.Second, Interval: 5 * time.Second, Count: 3,
+	}}).DialContext
 	if pool.ConnConfig.RuntimeParams["application_name"] == "" {
 		pool.ConnConfig.RuntimeParams["application_name"] = "consentline"
 	}
@@ -181,15 +186,12 @@ func undone(err error) bool {
 }
 
 func (db *DB) once(ctx context.Context, pool *pgxpool.Pool, begin string, fn func(store.Tx) error) error {
-	conn, err := pool.Acquire(ctx)
+	conn, err := db.begin(ctx, pool, begin)
 	if err != nil {
-		return fmt.Errorf("connect to the database: %w", redacted{err})
+		return err
 	}
 	defer conn.Release() // which closes a connection that still has a transaction
 	pg := conn.Conn().PgConn()
-	if err := simple(ctx, pg, begin); err != nil {
-		return fmt.Errorf("begin: %w", err)
-	}
 	if err := fn(&tx{db: db, pg: pg}); err != nil {
 		if rollback := simple(ctx, pg, "ROLLBACK"); rollback != nil && !pg.IsClosed() {
 			err = errors.Join(err, pg.Close(ctx))
@@ -197,6 +199,25 @@ func (db *DB) once(ctx context.Context, pool *pgxpool.Pool, begin string, fn fun
 		return err
 	}
 	return db.commit(ctx, pg)
+}
+
+// begin takes a connection and begins a transaction on it. Connections that broke while nobody used them, as all do
+// when the server was restarted, are passed over: on these nothing has happened yet.
+func (db *DB) begin(ctx context.Context, pool *pgxpool.Pool, begin string) (*pgxpool.Conn, error) {
+	for broken := int32(0); ; broken++ {
+		conn, err := pool.Acquire(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("connect to the database: %w", redacted{err})
+		}
+		pg := conn.Conn().PgConn()
+		if err = simple(ctx, pg, begin); err == nil {
+			return conn, nil
+		}
+		conn.Release()
+		if !pg.IsClosed() || ctx.Err() != nil || broken > pool.Config().MaxConns {
+			return nil, fmt.Errorf("begin: %w", err)
+		}
+	}
 }
 
 func simple(ctx context.Context, pg *pgconn.PgConn, sql string) error {

@@ -1,3 +1,5 @@
+//go:build unix
+
 // Package pgtest starts PostgreSQL for tests: clusters of their own, in a temporary directory, reached by a socket that
 // no other process knows, and faults on the way to them.
 //
@@ -13,6 +15,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -170,14 +173,20 @@ func (c *Cluster) launch(deadline time.Time) error {
 	}
 	server := c.command("postgres", args...)
 	server.Stdout, server.Stderr = log, log
-	if err := server.Start(); err != nil {
-		return fmt.Errorf("start postgres: %w", err)
-	}
-	ended := make(chan struct{})
+	dieWithParent(server)
+	started, ended := make(chan error), make(chan struct{})
 	go func() {
-		_ = server.Wait() // how it ended shows in its log
+		runtime.LockOSThread() // which is the parent that the server dies with
+		err := server.Start()
+		started <- err
+		if err == nil {
+			_ = server.Wait() // how it ended shows in its log
+		}
 		close(ended)
 	}()
+	if err := <-started; err != nil {
+		return fmt.Errorf("start postgres: %w", err)
+	}
 	c.mu.Lock()
 	c.server, c.ended = server, ended
 	c.mu.Unlock()
