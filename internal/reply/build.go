@@ -38,9 +38,25 @@ func (b *builder) finish() (*Set, error) {
 			return nil, &d.at
 		}
 	}
+	b.forenames()
 	s.stemBounds()
 	b.slips()
 	return s, nil
+}
+
+// forenames gives the words of the classes called forename the sets of anyName, however they are written.
+func (b *builder) forenames() {
+	s := b.set
+	for key, names := range b.classes {
+		if !strings.HasSuffix(key, ".forename") {
+			continue
+		}
+		for _, name := range names {
+			for _, id := range s.lexicon[anyName].sets {
+				add(s.lexicon, name, id, 0)
+			}
+		}
+	}
 }
 
 func (s *Set) stemBounds() {
@@ -52,6 +68,9 @@ func (s *Set) stemBounds() {
 
 // index compiles a pattern and files it under every set that its first word may belong to.
 func (b *builder) index(d draft) error {
+	if d.kind == "bag" {
+		return b.compileBag(d)
+	}
 	steps, err := b.compile(d.pattern.lang, d.text)
 	if err != nil {
 		return err

@@ -96,7 +96,7 @@ func (s *Set) byKeyword(k keyword, m *message, in Input, exact bool) Result {
 		return Result{Label: None, Rule: k.lang + "/yes-unasked", Language: tag(k.lang)}
 	case k.label == OptIn && (!exact || m.asks):
 		res.Label, res.Rule = Ambiguous, k.lang+"/keyword-inexact"
-	case k.label == OptOut && m.laughs:
+	case k.label == OptOut && m.laughs && k.scope == Purpose:
 		res.Label, res.Scope, res.Rule = Ambiguous, NoScope, k.lang+"/banter"
 	}
 	return res
@@ -115,6 +115,11 @@ func (s *Set) byTypo(core []token, m *message, in Input) (Result, bool) {
 		if k, ok := s.keyword(b.String(), in.Region); ok && k.label == OptOut && utf8.RuneCountInString(k.word) > 3 {
 			return s.asTypo(k, m, in), true
 		}
+		if w, ok := s.slipped[b.String()]; ok && len(core) == 2 {
+			if k, ok := s.keyword(w, in.Region); ok && k.lang == "en" {
+				return s.asTypo(k, m, in), true
+			}
+		}
 		return s.byJoint(core, b.String(), m, in)
 	}
 	if w, ok := s.mistyped(core[0].word); ok {
@@ -122,7 +127,7 @@ func (s *Set) byTypo(core []token, m *message, in Input) (Result, bool) {
 			return s.asTypo(k, m, in), true
 		}
 	}
-	if glued, ok := s.unglue(core[0].typed); ok && len(core[0].sets) == 0 {
+	if glued, ok := s.unglue(core[0].typed); ok && s.stranger(core[0]) {
 		apart := s.tokenise(glued, "")
 		if k, ok := s.keyword(join(s.core(apart), read), in.Region); ok && k.label == OptOut {
 			return s.asTypo(k, m, in), true
@@ -137,9 +142,14 @@ func (s *Set) byTypo(core []token, m *message, in Input) (Result, bool) {
 	return Result{}, false
 }
 
+// stranger reports whether no pattern names the token, but for its ending.
+func (s *Set) stranger(t token) bool {
+	return !slices.ContainsFunc(t.sets, func(set uint16) bool { return !slices.Contains(s.lexicon[anyDoing].sets, set) })
+}
+
 // byJoint corrects a slip in two or three words that are one keyword together ("otp out"), if one of them is no word.
 func (s *Set) byJoint(core []token, joined string, m *message, in Input) (Result, bool) {
-	strange := slices.ContainsFunc(core, func(t token) bool { return len(t.sets) == 0 && !s.ordinary[t.word] })
+	strange := slices.ContainsFunc(core, func(t token) bool { return s.stranger(t) && !s.ordinary[t.word] })
 	if len(core) > 3 || !strange {
 		return Result{}, false
 	}
@@ -210,6 +220,9 @@ func (s *Set) sentences(m *message) (Result, bool) {
 	})
 	s.mask(m)
 	s.each(s.phrases, m, false, func(p *pattern, _, _ int) { v.add(p) })
+	if v.out == nil {
+		s.gather(m, v.add)
+	}
 	if v.out != nil {
 		var temper *pattern
 		s.each(s.tempers, m, false, func(p *pattern, _, _ int) { temper = p })

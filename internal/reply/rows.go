@@ -33,6 +33,7 @@ func newBuilder() *builder {
 			lexicon: map[string]entry{}, stems: map[string]entry{}, keywords: map[string][]keyword{},
 			overrides: map[uint16][]*pattern{}, guards: map[uint16][]*pattern{},
 			phrases: map[uint16][]*pattern{}, tempers: map[uint16][]*pattern{},
+			bags:  map[uint16][]*bag{},
 			typos: map[string]string{}, slipped: map[string]string{}, nearGrant: map[string]string{},
 			ordinary: map[string]bool{}, reactions: map[string]bool{}, instructs: map[string]bool{},
 			elided: map[string]bool{},
@@ -62,7 +63,7 @@ func (b *builder) rows(file, text string) error {
 
 // columns is how many columns each kind of row has.
 var columns = map[string]int{
-	"language": 2, "keyword": 5, "command": 5, "class": 3, "phrase": 5, "override": 5, "guard": 3, "temper": 3,
+	"language": 2, "keyword": 5, "command": 5, "class": 3, "phrase": 5, "override": 5, "bag": 5, "guard": 3, "temper": 3,
 	"contains": 5, "exclude": 2, "ordinary": 2, "reaction": 2, "wrote": 2, "signature": 2, "instruct": 2, "elided": 2,
 }
 
@@ -88,7 +89,7 @@ func (b *builder) row(cols []string, at ParseError) error {
 		key := b.lang + "." + cols[1]
 		b.classes[key] = append(b.classes[key], strings.Fields(cols[2])...)
 		return nil
-	case "phrase", "override":
+	case "phrase", "override", "bag":
 		label, scope, err := meaning(cols[1], cols[2])
 		if err != nil {
 			return err

@@ -35,6 +35,7 @@ type Set struct {
 	keywords map[string][]keyword
 
 	overrides, guards, phrases, tempers map[uint16][]*pattern
+	bags                                map[uint16][]*bag
 
 	contained  []contained
 	exclusions []string

@@ -29,6 +29,7 @@ func (s *Set) recognise(t *token) {
 		}
 	}
 	if s.look(t, t.typed) {
+		s.alsoMeant(t)
 		return
 	}
 	if w, ok := unmask(t.typed); ok && s.look(t, w) {
@@ -54,6 +55,21 @@ func (s *Set) recognise(t *token) {
 	if hasDigit(t.typed) {
 		t.sets = s.lexicon[anyNumber].sets
 	}
+}
+
+// alsoMeant adds the word of which a token is a slip to one that is known by its beginning only: "cancell" may begin an
+// Italian word and still be "cancel".
+func (s *Set) alsoMeant(t *token) {
+	if _, whole := s.lexicon[t.word]; whole {
+		return
+	}
+	w, ok := s.typos[t.word]
+	if !ok {
+		return
+	}
+	meant := s.lexicon[w]
+	t.sets = append(append(make([]uint16, 0, len(t.sets)+len(meant.sets)+1), t.sets...), meant.sets...)
+	t.langs |= meant.langs
 }
 
 // look sets what is known of the token's word, as it stands or by its beginning; false if nothing is.
