@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/consentline/consentline/internal/check"
 	"github.com/consentline/consentline/internal/freshness"
@@ -100,6 +101,62 @@ func (f follower) Follow(ctx context.Context, tx store.Tx) (ledger.Commit, uint6
 }
 
 func (f follower) Tell(c ledger.Commit) { f.s.Ledger.Tell(c) }
+
+// The times of what one node does for all of them.
+const (
+	leaderTerm  = 15 * time.Second
+	upkeepEvery = 5 * time.Minute
+	censusEvery = time.Hour
+)
+
+// keepUp does what the database needs once and not once a node: parts for the ledger, and an end to rows of nodes that
+// have ended. A leader that falls silent is replaced within two terms.
+func (s *Server) keepUp(ctx context.Context, db *postgres.DB) {
+	leader := freshness.Leader{Database: db, Job: "upkeep", Holder: s.Node.Incarnation(), Term: leaderTerm}
+	census := freshness.Census{Database: db}
+	due := map[string]time.Time{}
+	tick := time.NewTicker(leaderTerm / 3)
+	defer tick.Stop()
+	for {
+		leads, err := leader.Lead(ctx)
+		s.upkeepFailed(ctx, err)
+		if leads {
+			s.upkeepFailed(ctx, every(due, "parts", upkeepEvery, func() (int, error) { return db.Upkeep(ctx) }))
+			s.upkeepFailed(ctx, every(due, "census", censusEvery, func() (int, error) { return census.RunOnce(ctx) }))
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (s *Server) upkeepFailed(ctx context.Context, err error) {
+	if err != nil && ctx.Err() == nil {
+		s.Log.WarnContext(ctx, "the database's upkeep will be tried again", "error", err)
+	}
+}
+
+// every runs a job if it was last run so long ago.
+func every(due map[string]time.Time, job string, often time.Duration, run func() (int, error)) error {
+	now := time.Now() //nolint:forbidigo // a pace, no record
+	if now.Before(due[job]) {
+		return nil
+	}
+	due[job] = now.Add(often)
+	_, err := run()
+	return err
+}
+
+// leave lets the other nodes know no more of this one.
+func (s *Server) leave() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if err := s.Node.Leave(ctx); err != nil {
+		s.Log.Info("this node's row stays in the database for an hour or two", "error", err)
+	}
+}
 
 // catchUp polls, so that the server is fresh when it begins to answer.
 func (s *Server) catchUp(ctx context.Context) error {

@@ -190,10 +190,14 @@ func (r *Replacement) Commit(ctx context.Context, by string, asOf time.Time) (Li
 	r.list.Members, r.list.AsOf = r.count, ledger.Time(asOf.UTC().Truncate(time.Microsecond))
 	c := Change{List: r.list, Added: r.count, Removed: before, Replaced: true}
 	pending, err := r.lists.record(ctx, by, c, r.saw, func(ctx context.Context, tx store.Tx, _ uint64) error {
-		if _, err := tx.Exec(ctx, "DELETE FROM list_loads WHERE list = $1", r.list.Number); err != nil {
+		ours, err := tx.Exec(ctx, "DELETE FROM list_loads WHERE list = $1", r.list.Number)
+		if err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, "DELETE FROM list_members WHERE list = $1", r.old)
+		if ours != 1 { // another node took this one for dead, and has cleared away what it had loaded
+			return fmt.Errorf("the load of list %s was given up: begin it again", r.list.ID)
+		}
+		_, err = tx.Exec(ctx, "DELETE FROM list_members WHERE list = $1", r.old)
 		return err
 	})
 	if err != nil {
