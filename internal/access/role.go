@@ -43,19 +43,20 @@ const (
 	ReadEntries    Permission = "read entries"
 	ReportAttempts Permission = "report attempts"
 	ReadMetrics    Permission = "read metrics"
+	ChangeRules    Permission = "change the rules"
 )
 
 // Permissions lists every permission.
 var Permissions = []Permission{
 	RecordConsent, ImportConsent, LookUp, ReadHistory, Check, Scrub, ReadCatalog, ChangeCatalog, ChangeWording, ChangeLists,
-	ManageKeys, ReadChanges, Export, SeeNumbers, ReadEntries, ReportAttempts, ReadMetrics,
+	ManageKeys, ReadChanges, Export, SeeNumbers, ReadEntries, ReportAttempts, ReadMetrics, ChangeRules,
 }
 
 var granted = map[Role][]Permission{
 	Admin: Permissions,
 	Compliance: {
 		RecordConsent, ImportConsent, LookUp, ReadHistory, Check, Scrub, ReadCatalog, ChangeWording, ChangeLists,
-		ReadChanges, Export, SeeNumbers, ReadEntries, ReadMetrics,
+		ReadChanges, Export, SeeNumbers, ReadEntries, ReadMetrics, ChangeRules,
 	},
 	Marketer: {ImportConsent, RecordConsent, Check, Scrub, ReadCatalog, ChangeWording, ReadChanges, LookUp},
 	Agent:    {RecordConsent, LookUp, ReadHistory, Check, ReadCatalog, SeeNumbers},

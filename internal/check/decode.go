@@ -24,6 +24,7 @@ type Request struct {
 	KnownAt     time.Time // zero: as known now
 	MinRevision uint64
 	Receipt     bool
+	Reserve     bool // count the contact, if it is allowed
 
 	unescaped []byte // what the slices point into when the input has escapes; kept for its capacity
 }
@@ -50,7 +51,7 @@ func (e *DecodeError) Error() string {
 }
 
 // field is a bit for each field that a question can have.
-type field uint8
+type field uint16
 
 const (
 	fieldNumber field = 1 << iota
@@ -61,6 +62,7 @@ const (
 	fieldKnownAt
 	fieldMinRevision
 	fieldReceipt
+	fieldReserve
 )
 
 func fieldOf(name []byte) (field, string) {
@@ -81,6 +83,8 @@ func fieldOf(name []byte) (field, string) {
 		return fieldMinRevision, "min_revision"
 	case "receipt":
 		return fieldReceipt, "receipt"
+	case "reserve":
+		return fieldReserve, "reserve"
 	}
 	return 0, ""
 }
@@ -194,6 +198,8 @@ func (d *decoder) value(r *Request, f field) (err *DecodeError) {
 		r.MinRevision, err = d.revision()
 	case fieldReceipt:
 		r.Receipt, err = d.truth()
+	case fieldReserve:
+		r.Reserve, err = d.truth()
 	}
 	return err
 }
