@@ -1,0 +1,87 @@
+package inbound
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/consentline/consentline/internal/catalog"
+	"github.com/consentline/consentline/internal/consent"
+	"github.com/consentline/consentline/internal/ledger"
+	"github.com/consentline/consentline/internal/messaging"
+	"github.com/consentline/consentline/internal/messaging/outbox"
+	"github.com/consentline/consentline/internal/messaging/providers"
+	"github.com/consentline/consentline/internal/messaging/texts"
+	"github.com/consentline/consentline/internal/optin"
+	"github.com/consentline/consentline/internal/phone"
+	"github.com/consentline/consentline/internal/reply"
+	"github.com/consentline/consentline/internal/store"
+	"github.com/consentline/consentline/internal/vault"
+)
+
+// Parts are what conversations stand on. Only the first six are needed.
+type Parts struct {
+	Ledger    *ledger.Ledger
+	Catalog   *catalog.Catalog
+	DB        store.DB
+	Vault     *vault.Vault
+	Providers *providers.Set
+	Now       func() time.Time
+
+	Texts         *texts.Set
+	Keywords      *reply.Set
+	Limits        optin.Limits
+	LinkBase      string
+	Listed        func(phone.Number, consent.BrandID) bool
+	Challenge     func(context.Context, optin.Request) error
+	RevokeAllFrom time.Time
+}
+
+// Conversations is everything that talks with people, put together.
+type Conversations struct {
+	*Inbox
+	Providers *providers.Set
+}
+
+// Open puts the parts together and reads the programmes that are defined.
+func Open(ctx context.Context, p Parts) (*Conversations, error) {
+	box := &outbox.Outbox{DB: p.DB, Vault: p.Vault, Now: p.Now, Messenger: p.Providers.Messenger}
+	programmes := optin.NewProgrammes(p.Ledger, p.Catalog)
+	err := p.Ledger.Definitions(ctx, func(d ledger.Definition, _ uint64) error { return programmes.Apply(d) })
+	if err != nil {
+		return nil, err
+	}
+	requests := optin.New(optin.Config{
+		Ledger: p.Ledger, Catalog: p.Catalog, DB: p.DB, Vault: p.Vault, Outbox: box, Now: p.Now, Texts: p.Texts, LinkBase: p.LinkBase,
+		Limits: p.Limits, ProviderOf: p.Providers.ProviderOf, Listed: p.Listed, Challenge: p.Challenge,
+	})
+	c := &Conversations{Providers: p.Providers, Inbox: New(Config{
+		Ledger: p.Ledger, Catalog: p.Catalog, DB: p.DB, Vault: p.Vault, Outbox: box, OptIns: requests, Programmes: programmes,
+		Now: p.Now, Texts: p.Texts, Keywords: p.Keywords, RevokeAllFrom: p.RevokeAllFrom,
+	})}
+	if client := p.Providers.SMPP(); client != nil {
+		client.Deliver = func(ctx context.Context, events []messaging.Event) error {
+			_, err := c.Take(ctx, "smpp", events)
+			return err
+		}
+	}
+	return c, nil
+}
+
+// Apply puts a committed definition in force; those of other kinds are ignored.
+func (c *Conversations) Apply(d ledger.Definition) error { return c.Programmes.Apply(d) }
+
+// Send sends what is due. Run it every second, and again while it returns more than zero.
+func (c *Conversations) Send(ctx context.Context) (int, error) { return c.Outbox.RunOnce(ctx) }
+
+// Tidy records that requests have expired, and deletes what need not be kept. Run it every minute.
+func (c *Conversations) Tidy(ctx context.Context) (int, error) {
+	expired, err := c.OptIns.RunOnce(ctx)
+	purged, purgeErr := c.Outbox.Purge(ctx)
+	return expired + purged, errors.Join(err, purgeErr)
+}
+
+// ForgetNumber deletes what is kept of a number outside the ledger, as when its subject is erased.
+func (c *Conversations) ForgetNumber(ctx context.Context, n phone.Number) error {
+	return errors.Join(c.Forget(ctx, n), c.OptIns.Forget(ctx, n), c.Outbox.Forget(ctx, n))
+}
