@@ -39,6 +39,11 @@ func (b *builder) finish() (*Set, error) {
 		}
 	}
 	b.forenames()
+	for _, words := range []map[string]entry{s.lexicon, s.stems} {
+		for _, e := range words {
+			slices.Sort(e.sets)
+		}
+	}
 	s.stemBounds()
 	b.slips()
 	return s, nil

@@ -24,7 +24,7 @@ func (s *Set) nameSomeone(m *message, original string) {
 		t := &m.tokens[i]
 		for _, name := range names {
 			if t.typed == name {
-				t.sets = append(append(make([]uint16, 0, len(t.sets)+len(sets)), t.sets...), sets...)
+				t.sets = union(t.sets, sets)
 				break
 			}
 		}

@@ -21,7 +21,7 @@ type token struct {
 	word    string   // what it was read as, after typos
 	typed   string   // as it came, folded
 	brk     uint8    // the break before it
-	sets    []uint16 // the word sets that it belongs to
+	sets    []uint16 // the word sets that it belongs to, ascending
 	langs   languages
 	negates bool // no gap of a pattern skips it
 	masked  bool // a guard took it: it means something else
@@ -261,12 +261,22 @@ func spoken(tokens []token) languages {
 }
 
 func (t *token) in(set uint16) bool {
-	for _, have := range t.sets {
-		if have == set {
-			return true
-		}
+	_, found := slices.BinarySearch(t.sets, set)
+	return found
+}
+
+// union merges two ascending lists of sets; where one is empty it is the other, shared.
+func union(a, b []uint16) []uint16 {
+	if len(a) == 0 {
+		return b
 	}
-	return false
+	if len(b) == 0 {
+		return a
+	}
+	out := make([]uint16, 0, len(a)+len(b))
+	out = append(append(out, a...), b...)
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 func isASCII(s string) bool {

@@ -15,8 +15,8 @@ const (
 // read finds the word sets of a token and marks it where it ends like a participle.
 func (s *Set) read(t *token) {
 	s.recognise(t)
-	if doing := s.lexicon[anyDoing].sets; len(doing) > 0 && len(t.word) > 4 && strings.HasSuffix(t.word, "ing") {
-		t.sets = append(append(make([]uint16, 0, len(t.sets)+len(doing)), t.sets...), doing...)
+	if len(t.word) > 4 && strings.HasSuffix(t.word, "ing") {
+		t.sets = union(t.sets, s.lexicon[anyDoing].sets)
 	}
 }
 
@@ -68,7 +68,7 @@ func (s *Set) alsoMeant(t *token) {
 		return
 	}
 	meant := s.lexicon[w]
-	t.sets = append(append(make([]uint16, 0, len(t.sets)+len(meant.sets)+1), t.sets...), meant.sets...)
+	t.sets = union(t.sets, meant.sets)
 	t.langs |= meant.langs
 }
 
@@ -79,7 +79,7 @@ func (s *Set) look(t *token, word string) bool {
 	var langs languages
 	for n := s.stemMin; n <= min(len(word), s.stemMax); n++ {
 		if e, ok := s.stems[word[:n]]; ok {
-			sets = append(sets, e.sets...)
+			sets = union(sets, e.sets)
 			langs |= e.langs
 		}
 	}
@@ -88,7 +88,7 @@ func (s *Set) look(t *token, word string) bool {
 	}
 	t.word, t.langs = word, langs|whole.langs
 	if t.sets = whole.sets; sets != nil {
-		t.sets = append(sets, whole.sets...)
+		t.sets = union(sets, whole.sets)
 	}
 	return true
 }
