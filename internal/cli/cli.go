@@ -59,6 +59,7 @@ type grammar struct {
 	Import   importCmd   `cmd:"" help:"Record the consents of CSV files, in the dialect of whatever wrote them."`
 	Scrub    scrubCmd    `cmd:"" help:"Check every number of a CSV or NDJSON file."`
 	Export   exportCmd   `cmd:"" help:"Write out every current record, or a copy of the public log."`
+	Classify classifyCmd `cmd:"" help:"Say what inbound texts mean for consent."`
 	Lists    listsCmd    `cmd:"" help:"Keep suppression lists."`
 	Verify   verifyCmd   `cmd:"" help:"Check a copy of the log, a served log, a receipt or a proof."`
 	Doctor   doctorCmd   `cmd:"" help:"Look for what is wrong with a data directory and its server."`
