@@ -201,7 +201,10 @@ func (f *fleet) provoke() {
 	const n phone.Number = 12025550150
 	granted := func() {
 		ask(0, "grant", n)
-		for ask(2, "check", n) != "allow" {
+		for deadline := time.Now().Add(20 * time.Second); ask(2, "check", n) != "allow"; {
+			if time.Now().After(deadline) {
+				f.t.Fatal("a grant does not arrive")
+			}
 		}
 	}
 	// One node does not get to run while another records a withdrawal, and is asked the moment it runs again.

@@ -71,7 +71,7 @@ func (t *tx) Query(ctx context.Context, sql string, args ...any) iter.Seq2[store
 			yield(nil, err)
 			return
 		}
-		more, err := each(rr, func(r *row) bool { return yield(r, nil) })
+		more, err := each(ctx, rr, func(r *row) bool { return yield(r, nil) })
 		if _, closing := rr.Close(); err == nil && more {
 			err = closing
 		}
@@ -82,9 +82,12 @@ func (t *tx) Query(ctx context.Context, sql string, args ...any) iter.Seq2[store
 }
 
 // each calls fn with the rows of a result until it has had enough; more tells which.
-func each(rr *pgconn.ResultReader, fn func(*row) bool) (more bool, err error) {
+func each(ctx context.Context, rr *pgconn.ResultReader, fn func(*row) bool) (more bool, err error) {
 	var r row
-	for rr.NextRow() {
+	for n := 1; rr.NextRow(); n++ {
+		if n%1024 == 0 && ctx.Err() != nil { // many rows may have arrived before the context ended
+			return true, ctx.Err()
+		}
 		if r.types == nil {
 			if r.types, err = columnTypes(rr.FieldDescriptions()); err != nil {
 				return true, err
@@ -123,7 +126,7 @@ func (t *tx) QueryMany(ctx context.Context, sql string, argSets [][]any) iter.Se
 		for done := 0; done < len(argSets); done += pipelined {
 			chunk := argSets[done:min(done+pipelined, len(argSets))]
 			more, err := t.many(ctx, sql, chunk, func(set int, rr *pgconn.ResultReader) (bool, error) {
-				more, err := each(rr, func(r *row) bool { return yield(store.Found{Row: r, Set: done + set}, nil) })
+				more, err := each(ctx, rr, func(r *row) bool { return yield(store.Found{Row: r, Set: done + set}, nil) })
 				if _, closing := rr.Close(); err == nil && more {
 					err = closing
 				}

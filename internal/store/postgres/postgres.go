@@ -198,6 +198,9 @@ func (db *DB) once(ctx context.Context, pool *pgxpool.Pool, begin string, fn fun
 		}
 		return err
 	}
+	if begin == reading { // there is nothing whose outcome could be in doubt
+		return simple(ctx, pg, "COMMIT")
+	}
 	return db.commit(ctx, pg)
 }
 

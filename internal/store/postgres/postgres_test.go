@@ -242,3 +242,70 @@ func TestTheLedgersPartsAreMadeAhead(t *testing.T) {
 	}
 	mustCount(t, db, "SELECT count(*) FROM pg_class WHERE relname LIKE 'records_0_' OR relname LIKE 'records_1_'", 16)
 }
+
+// TestTheNodesRoleCanRunAndCannotDrop runs the script that operators are given.
+func TestTheNodesRoleCanRunAndCannotDrop(t *testing.T) {
+	c := pgtest.Start(t)
+	script, err := os.ReadFile("../../../deploy/postgres/role.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for statement := range strings.SplitSeq(string(script), ";\n") {
+		c.SQL(t, "postgres", statement)
+	}
+	as := func(role string) *postgres.DB {
+		return openURL(t, strings.Replace(c.URL("postgres"), "postgres@", role+"@", 1))
+	}
+	owner := as("consentline_owner")
+	if err := store.Migrate(ctx, owner); err != nil {
+		t.Fatal(err)
+	}
+	node := as("consentline_node")
+	if err := store.Migrate(ctx, node); err != nil {
+		t.Errorf("a schema that is up to date: %v", err)
+	}
+	mustExec(t, node, "INSERT INTO ledger (seq, recorded_at, subject, kind, body, leaf) VALUES (1, 0, 0, 2, '', '')")
+	mustExec(t, node, "INSERT INTO records (subject, scope, status, level, confirmed, source, evidenced, under, entry, conflict, version, last_at, last_restricts, last_seq) VALUES (1,1,1,1,1,1,1,1,1,1,1,1,1,1)")
+	for _, forbidden := range []string{"DROP TABLE ledger", "ALTER TABLE ledger ADD x BIGINT", "TRUNCATE ledger", "CREATE TABLE mine (x BIGINT)"} {
+		if err := exec(node, forbidden); err == nil {
+			t.Errorf("the node's role may %s", forbidden)
+		}
+	}
+}
+
+func TestAServerWithoutConnectionsLeftIsAnErrorAndLeavesNothing(t *testing.T) {
+	c := pgtest.Start(t, "max_connections=5", "superuser_reserved_connections=0")
+	db := openURL(t, c.URL("postgres"))
+	mustExec(t, db, "CREATE TABLE things (id BIGINT PRIMARY KEY)")
+	refused := errors.New("none was refused")
+	var hold func(n int) error
+	hold = func(n int) error { // one connection more at each depth
+		return db.Read(ctx, func(store.Tx) error {
+			if n == 0 {
+				refused = exec(db, "INSERT INTO things (id) VALUES (1)")
+				return nil
+			}
+			return hold(n - 1)
+		})
+	}
+	if err := hold(6); err == nil || !strings.Contains(err.Error(), "too many") {
+		t.Errorf("got %v (inside: %v), want too many connections", err, refused)
+	}
+	mustCount(t, db, "SELECT count(*) FROM things", 0)
+	mustExec(t, db, "INSERT INTO things (id) VALUES (2)")
+}
+
+func TestAStatementThatTakesTooLongLeavesNothing(t *testing.T) {
+	hasty := openURL(t, pgtest.Shared(t).Database(t)+"&statement_timeout=50")
+	mustExec(t, hasty, "CREATE TABLE things (id BIGINT PRIMARY KEY)")
+	err := hasty.InTx(ctx, func(tx store.Tx) error {
+		if _, err := tx.Exec(ctx, "INSERT INTO things (id) VALUES (3)"); err != nil {
+			return err
+		}
+		return store.Each(tx.Query(ctx, "SELECT count(*) FROM generate_series(1, 1000000000)"), func(store.Row) error { return nil })
+	})
+	if err == nil || !strings.Contains(err.Error(), "57014") {
+		t.Errorf("got %v, want the statement timeout", err)
+	}
+	mustCount(t, hasty, "SELECT count(*) FROM things", 0)
+}
