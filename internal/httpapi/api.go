@@ -14,10 +14,12 @@ import (
 
 	"github.com/consentline/consentline/internal/access"
 	"github.com/consentline/consentline/internal/act"
+	"github.com/consentline/consentline/internal/attempt"
 	"github.com/consentline/consentline/internal/catalog"
 	"github.com/consentline/consentline/internal/changefeed"
 	"github.com/consentline/consentline/internal/check"
 	"github.com/consentline/consentline/internal/ledger"
+	"github.com/consentline/consentline/internal/rulebook"
 	"github.com/consentline/consentline/internal/suppression"
 	"github.com/consentline/consentline/internal/telemetry"
 	"github.com/consentline/consentline/internal/transparency"
@@ -38,7 +40,9 @@ type Config struct {
 	Log      *slog.Logger
 	Version  string // of the program, as it tells of itself
 
-	Citations check.Citations    // nil: there are no rules to cite
+	Citations check.Citations // nil: there are no rules to cite
+	Attempts  *attempt.Attempts
+	Rules     *rulebook.Book     // nil: consent alone decides
 	Metrics   *telemetry.Metrics // nil: the interface has its own, which know nothing of commits
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/consentline/consentline/internal/access"
 	"github.com/consentline/consentline/internal/act"
+	"github.com/consentline/consentline/internal/attempt"
 	"github.com/consentline/consentline/internal/check"
 	"github.com/consentline/consentline/internal/consent"
 	"github.com/consentline/consentline/internal/ledger"
@@ -38,11 +39,14 @@ func (a *API) postCheck(w http.ResponseWriter, r *http.Request, caller *access.C
 	if err := check.DecodeQuestion(s.in, &req); err != nil {
 		return questionProblem(err, len(s.in))
 	}
-	v, n, err := a.judge(r.Context(), caller, &req, newPatience(revisionPatience))
+	v, n, reservation, err := a.judgeOrReserve(r.Context(), caller, &req)
 	if err != nil {
 		return err
 	}
 	s.out = check.AppendJSON(s.out[:0], &v, a.Citations)
+	if req.Reserve && v.Outcome == check.Allow {
+		s.out = append(append(append(s.out[:len(s.out)-1], `,"reservation":"`...), reservation.String()...), `"}`...)
+	}
 	if req.Receipt {
 		if s.out, err = a.appendReceipt(r.Context(), s.out, caller, &req, n, &v); err != nil {
 			return err
@@ -52,6 +56,14 @@ func (a *API) postCheck(w http.ResponseWriter, r *http.Request, caller *access.C
 	a.Metrics.CheckTook(a.Now().Sub(began))
 	a.writeJSON(w, r, s.out)
 	return nil
+}
+
+func (a *API) judgeOrReserve(ctx context.Context, caller *access.Caller, req *check.Request) (v check.Verdict, n phone.Number, id attempt.ID, err error) {
+	if req.Reserve {
+		return a.reserve(ctx, caller, req)
+	}
+	v, n, err = a.judge(ctx, caller, req, newPatience(revisionPatience))
+	return v, n, id, err
 }
 
 // bareJSON recognises the one spelling of the headers that nearly every caller sends.

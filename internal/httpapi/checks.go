@@ -270,6 +270,9 @@ func (q *questioner) sound(it *check.Item) error {
 	if it.Receipt {
 		return unprocessable(act.CodeInvalidField, "receipt", "receipts are signed one at a time: ask with POST /v1/checks")
 	}
+	if it.Reserve {
+		return unprocessable(act.CodeInvalidField, "reserve", "contacts are reserved one at a time: ask with POST /v1/checks")
+	}
 	if q.named == nil || len(it.CorrelationID) == 0 {
 		return nil
 	}

@@ -15,6 +15,8 @@ func (a *API) controlRoutes() {
 	a.disclosureRoutes()
 	a.listRoutes()
 	a.keyRoutes()
+	a.ruleRoutes()
+	a.attemptRoutes()
 	a.exportRoutes()
 	a.documentFast()
 	a.docsRoutes()

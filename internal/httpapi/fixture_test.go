@@ -37,15 +37,21 @@ type fixture struct {
 
 func start(t testing.TB) *fixture {
 	t.Helper()
+	return startWith(t, server.NoRules)
+}
+
+// startWith starts a server that judges by the rules of a folder, or where it is empty by those built in.
+func startWith(t testing.TB, rules string) *fixture {
+	t.Helper()
 	f := &fixture{t: t, keys: map[string]string{}}
-	s, err := server.Open(t.Context(), server.Config{DataDir: t.TempDir(), Now: f.now, Rules: server.NoRules})
+	s, err := server.Open(t.Context(), server.Config{DataDir: t.TempDir(), Now: f.now, Rules: rules})
 	if err != nil {
 		t.Fatal(err)
 	}
 	f.Server = s
 	f.api = httpapi.New(httpapi.Config{
 		Ledger: s.Ledger, Index: s.Index, Catalog: s.Catalog, Lists: s.Lists, Gate: s.Gate, Recorder: s.Recorder,
-		Tree: s.Tree, Signer: s.Signer, Feed: s.Feed, Now: f.now, Log: s.Log, Version: "test",
+		Tree: s.Tree, Signer: s.Signer, Feed: s.Feed, Now: f.now, Log: s.Log, Version: "test", Rules: s.Rules, Attempts: s.Attempts,
 	})
 	f.http = httptest.NewServer(f.api.Handler())
 	t.Cleanup(func() {

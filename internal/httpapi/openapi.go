@@ -42,6 +42,8 @@ func newDocument() *huma.OpenAPI {
 			{Name: tagDefinitions, Description: "Brands, purposes, senders and the words that people are shown."},
 			{Name: tagLists, Description: "Numbers that are not contacted whatever consent says."},
 			{Name: tagKeys, Description: "Who may call."},
+			{Name: tagRules, Description: "What the law and contracts ask, as data, and what the operator has changed."},
+			{Name: tagAttempts, Description: "Contacts made, tried or about to be made, which caps count."},
 			{Name: tagChanges, Description: "Follow the ledger."},
 			{Name: tagLog, Description: "The public Merkle log, and proofs."},
 			{Name: tagHealth, Description: "Whether the node is well."},

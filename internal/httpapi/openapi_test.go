@@ -21,6 +21,9 @@ import (
 	"github.com/getkin/kin-openapi/routers/gorillamux"
 
 	"github.com/consentline/consentline/api"
+	"github.com/consentline/consentline/internal/attempt"
+	"github.com/consentline/consentline/internal/check"
+	"github.com/consentline/consentline/internal/consent"
 )
 
 var update = flag.Bool("update", false, "write the document that the types amount to")
@@ -82,11 +85,13 @@ var replayOrder = []string{
 	"readBrand", "readPurpose", "readSender", "readDisclosure", "readVersion", "readList", "readKey",
 	"check", "checkMany", "scrub", "lookUp", "readSubject", "readHistory", "readEntry", "proveEntry", "readChanges",
 	"readCheckpoint", "readLogKey", "readTile", "health", "readiness", "metrics", "export", "revokeKey",
+	"readRules", "readApplicable", "overrideRule", "liftOverride", "enterBan", "liftBan",
+	"reportAttempt", "reportAttempts", "confirmAttempt", "releaseAttempt",
 }
 
 // TestEveryExampleIsAnsweredAsDocumented sends each example of the document, and holds request and answer against it.
 func TestEveryExampleIsAnsweredAsDocumented(t *testing.T) {
-	doc, f := load(t), start(t)
+	doc, f := load(t), startWith(t, "")
 	openapi3filter.RegisterBodyDecoder("application/x-ndjson", decodeLines)
 	openapi3filter.RegisterBodyDecoder("text/csv", openapi3filter.FileBodyDecoder)
 	router, err := gorillamux.NewRouter(doc)
@@ -211,6 +216,19 @@ func (r *replay) learn(t *testing.T, op documented, a answer) {
 	case "createKey":
 		a.into(&told)
 		r.known["key"] = told.ID
+	case "confirmAttempt": // what is confirmed cannot be released: reserve another
+		at := attempt.Attempt{Number: 12025550123, Brand: "default", Class: consent.Transactional, Channel: consent.SMS}
+		_, id, err := r.f.Attempts.Reserve(t.Context(), at, func() (check.Verdict, error) {
+			return check.Verdict{Outcome: check.Allow, CheckedAt: r.f.now()}, nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.known["attempt"] = id.String()
+	case "reportAttempt":
+		var made struct{ Attempt string }
+		a.into(&made)
+		r.known["attempt"] = made.Attempt
 	case "recordConsent":
 		a.into(&told)
 		r.known["subject"] = told.Subject

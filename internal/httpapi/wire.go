@@ -71,6 +71,7 @@ type Question struct {
 	At          *ledger.Time      `json:"at,omitempty" doc:"The moment asked about; absent: now."`
 	KnownAt     *ledger.Time      `json:"known_at,omitempty" doc:"Answer on what was known at this moment; absent: now."`
 	MinRevision uint64            `json:"min_revision,omitempty" doc:"Wait until the node has seen this entry, or answer 412."`
+	Reserve     bool              `json:"reserve,omitempty" doc:"Count the contact at once, if it is allowed, so that caps hold; then confirm or release it."`
 	Receipt     bool              `json:"receipt,omitempty" doc:"Add a signed statement that can be verified offline."`
 }
 
@@ -87,6 +88,7 @@ type Verdict struct {
 	UseWithinMS        int64          `json:"use_within_ms" doc:"Of an allow: how many milliseconds after the question was sent it may be used."`
 	Revision           uint64         `json:"revision" doc:"Every entry up to this one has taken part."`
 	CheckedAt          ledger.Time    `json:"checked_at" doc:"When the question was answered."`
+	Reservation        string         `json:"reservation,omitempty" doc:"The contact that was counted, if that was asked for; confirm or release it under /v1/attempts."`
 	Receipt            *ReceiptJSON   `json:"receipt,omitempty" doc:"The signed statement, if it was asked for."`
 }
 

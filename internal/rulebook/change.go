@@ -36,18 +36,18 @@ type Override struct {
 
 // Ban forbids contact with a region for a time, as a declared emergency does.
 type Ban struct {
-	ID       string            `json:"id"`
-	Region   string            `json:"region"`
-	Postal   []string          `json:"postal,omitempty"`
-	Prefixes []string          `json:"prefixes,omitempty"`
-	Channels []consent.Channel `json:"channels,omitempty"`
-	Classes  []consent.Class   `json:"classes,omitempty"`
-	From     *ledger.Time      `json:"from,omitempty"`
-	Until    *ledger.Time      `json:"until,omitempty"`
-	Citation string            `json:"citation,omitempty"`
-	Source   string            `json:"source,omitempty"`
-	Reason   string            `json:"reason"`
-	Actor    string            `json:"actor"`
+	ID       string       `json:"id"`
+	Region   string       `json:"region"`
+	Postal   []string     `json:"postal,omitempty"`
+	Prefixes []string     `json:"prefixes,omitempty"`
+	Channels []string     `json:"channels,omitempty"`
+	Classes  []string     `json:"classes,omitempty"`
+	From     *ledger.Time `json:"from,omitempty"`
+	Until    *ledger.Time `json:"until,omitempty"`
+	Citation string       `json:"citation,omitempty"`
+	Source   string       `json:"source,omitempty"`
+	Reason   string       `json:"reason"`
+	Actor    string       `json:"actor"`
 
 	Removed bool `json:"removed,omitempty"`
 }
@@ -216,7 +216,11 @@ func (c *changes) rules(from *policy.Rules) (*policy.Rules, error) {
 		p.Overrides = append(p.Overrides, one)
 	}
 	for _, n := range listed(c.bans, func(n Ban) bool { return n.Removed }) {
-		p.Bans = append(p.Bans, n.policy())
+		one, err := n.policy()
+		if err != nil {
+			return nil, err
+		}
+		p.Bans = append(p.Bans, one)
 	}
 	rules, err := from.With(p)
 	var override *policy.OverrideError
@@ -260,11 +264,26 @@ func (o *Override) policy() (out policy.Override, err error) {
 	return out, nil
 }
 
-func (n *Ban) policy() policy.Ban {
-	return policy.Ban{
-		ID: n.ID, Region: n.Region, Postal: n.Postal, Prefixes: n.Prefixes, Channels: n.Channels, Classes: n.Classes,
+func (n *Ban) policy() (policy.Ban, error) {
+	out := policy.Ban{
+		ID: n.ID, Region: n.Region, Postal: n.Postal, Prefixes: n.Prefixes,
 		From: instant(n.From), Until: instant(n.Until), Citation: n.Citation, Source: n.Source, Reason: n.Reason, Actor: n.Actor,
 	}
+	for _, text := range n.Channels {
+		c, err := consent.ParseChannel(text)
+		if err != nil {
+			return out, &InvalidError{"channels", err.Error(), err}
+		}
+		out.Channels = append(out.Channels, c)
+	}
+	for _, text := range n.Classes {
+		c, err := consent.ParseClass(text)
+		if err != nil {
+			return out, &InvalidError{"classes", err.Error(), err}
+		}
+		out.Classes = append(out.Classes, c)
+	}
+	return out, nil
 }
 
 func read[T any](text string, parse func(string) (T, error)) (*T, error) {

@@ -30,8 +30,8 @@ func (s *Server) API(version string) *httpapi.API {
 		cites = s.Rules
 	}
 	return httpapi.New(httpapi.Config{
-		Citations: cites,
-		Ledger:    s.Ledger, Index: s.Index, Catalog: s.Catalog, Lists: s.Lists, Gate: s.Gate, Recorder: s.Recorder,
+		Citations: cites, Rules: s.Rules, Attempts: s.Attempts,
+		Ledger: s.Ledger, Index: s.Index, Catalog: s.Catalog, Lists: s.Lists, Gate: s.Gate, Recorder: s.Recorder,
 		Tree: s.Tree, Signer: s.Signer, Feed: s.Feed, Now: s.Now, Log: s.Log, Version: version, Metrics: s.Metrics,
 	})
 }

@@ -1,11 +1,15 @@
 package server
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
+	"github.com/consentline/consentline/internal/attempt"
 	"github.com/consentline/consentline/internal/check"
+	"github.com/consentline/consentline/internal/jobs"
 	"github.com/consentline/consentline/internal/ledger"
 	"github.com/consentline/consentline/internal/policy"
 	"github.com/consentline/consentline/internal/rulebook"
@@ -16,6 +20,7 @@ const NoRules = "none"
 
 // openRules reads the rules, which stops the start if one of them cannot be read.
 func (s *Server) openRules() error {
+	s.counter = attempt.NewCounter()
 	if s.config.Rules == NoRules {
 		return nil
 	}
@@ -23,7 +28,7 @@ func (s *Server) openRules() error {
 	if err != nil {
 		return fmt.Errorf("read the rules: %w", err)
 	}
-	if s.Rules, err = rulebook.New(rulebook.Config{Packs: packs}); err != nil {
+	if s.Rules, err = rulebook.New(rulebook.Config{Packs: packs, Attempts: s.counter}); err != nil {
 		return fmt.Errorf("compile the rules: %w", err)
 	}
 	return nil
@@ -55,4 +60,15 @@ func (s *Server) applyRules(definitions []ledger.Definition) error {
 		return nil
 	}
 	return s.Rules.Apply(definitions...)
+}
+
+// forgetAttempts deletes once a day what no cap counts any more, until the context ends.
+func (s *Server) forgetAttempts(ctx context.Context) {
+	jobs.Follow(ctx, jobs.Loop{
+		Name: "attempts", Log: s.Log, Run: s.Attempts.RunOnce, Every: 24 * time.Hour, Head: func() uint64 { return 0 },
+		Wait: func(ctx context.Context, _ uint64) error {
+			<-ctx.Done()
+			return ctx.Err()
+		},
+	})
 }

@@ -19,10 +19,12 @@ import (
 
 	"github.com/consentline/consentline/internal/access"
 	"github.com/consentline/consentline/internal/act"
+	"github.com/consentline/consentline/internal/attempt"
 	"github.com/consentline/consentline/internal/catalog"
 	"github.com/consentline/consentline/internal/changefeed"
 	"github.com/consentline/consentline/internal/check"
 	"github.com/consentline/consentline/internal/consent"
+	"github.com/consentline/consentline/internal/form"
 	"github.com/consentline/consentline/internal/freshness"
 	"github.com/consentline/consentline/internal/jobs"
 	"github.com/consentline/consentline/internal/ledger"
@@ -31,6 +33,7 @@ import (
 	"github.com/consentline/consentline/internal/rulebook"
 	"github.com/consentline/consentline/internal/session"
 	"github.com/consentline/consentline/internal/store"
+	"github.com/consentline/consentline/internal/store/postgres"
 	"github.com/consentline/consentline/internal/suppression"
 	"github.com/consentline/consentline/internal/telemetry"
 	"github.com/consentline/consentline/internal/transparency"
@@ -73,10 +76,12 @@ type Server struct {
 	Tree     *transparency.Tree
 	Signer   *transparency.Signer
 	Rules    *rulebook.Book // nil without rules
+	Attempts *attempt.Attempts
 	Feed     *changefeed.Feed
 	Sessions *session.Sessions
 	Reports  *report.Reports
 	Links    *preference.Links
+	Forms    *form.Forms
 	Node     *freshness.Node // nil in the only node
 	Metrics  *telemetry.Metrics
 	Now      func() time.Time
@@ -86,10 +91,11 @@ type Server struct {
 	FirstStart bool
 	DataDir    string
 
-	config Config
-	lock   *dirLock
-	db     store.DB
-	vault  *vault.Vault
+	config  Config
+	counter *attempt.Counter
+	lock    *dirLock
+	db      store.DB
+	vault   *vault.Vault
 
 	applying sync.Mutex // held while the index is loaded or changed
 
@@ -163,6 +169,10 @@ func (s *Server) openStore(ctx context.Context) error {
 		s.Lists = suppression.NewNode(s.Ledger, s.db, s.vault, s.Node.Incarnation())
 	}
 	s.Gate = access.New(s.Ledger, s.Now)
+	s.Attempts = attempt.New(attempt.Config{DB: s.db, Vault: s.vault, Now: s.Now}, s.counter)
+	if err := s.Attempts.Load(ctx); err != nil {
+		return fmt.Errorf("load the attempts: %w", err)
+	}
 	s.Recorder = act.NewRecorder(s.Ledger, s.Catalog, s.Now)
 	s.openFaces()
 	return nil
@@ -217,8 +227,13 @@ func taken(err error) bool {
 func (s *Server) startJobs() {
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop = stop
-	if s.Node != nil {
-		s.jobs.Go(func() { s.Node.Run(ctx) })
+	s.jobs.Go(func() { s.forgetAttempts(ctx) })
+	if db, shared := s.db.(*postgres.DB); shared && s.Node != nil {
+		s.jobs.Go(func() {
+			s.Node.Run(ctx)
+			s.leave()
+		})
+		s.jobs.Go(func() { s.keepUp(ctx, db) })
 	}
 	s.jobs.Go(func() {
 		jobs.Follow(ctx, jobs.Loop{

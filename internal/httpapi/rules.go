@@ -1,0 +1,195 @@
+package httpapi
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/consentline/consentline/internal/access"
+	"github.com/consentline/consentline/internal/act"
+	"github.com/consentline/consentline/internal/consent"
+	"github.com/consentline/consentline/internal/ledger"
+	"github.com/consentline/consentline/internal/phone"
+	"github.com/consentline/consentline/internal/policy"
+)
+
+const tagRules = "Rules"
+
+// RuleText is one rule as a pack states it, or as the operator has changed it.
+type RuleText struct {
+	ID       string   `json:"id" doc:"The rule's id, as verdicts name it." example:"us.hours_marketing"`
+	Pack     string   `json:"pack" doc:"The pack that holds it; operator for a ban that was entered here." example:"us"`
+	Kind     string   `json:"kind" doc:"What it speaks about: consent, hours, cap, registry …" example:"hours"`
+	Requires string   `json:"requires" doc:"What it asks, in words."`
+	Citation string   `json:"citation,omitempty" doc:"The text of law or contract." example:"47 CFR 64.1200(c)(1)"`
+	Source   string   `json:"source,omitempty" doc:"Where the text was read."`
+	Verified bool     `json:"verified" doc:"Whether the text was read in its source."`
+	Note     string   `json:"note,omitempty" doc:"What is disputed or unclear, and who changed it."`
+	Channels []string `json:"channels,omitempty" doc:"The channels it speaks about; absent: all."`
+	Classes  []string `json:"classes,omitempty" doc:"The classes of purpose it speaks about; absent: all."`
+	From     string   `json:"effective_from,omitempty" format:"date" doc:"The day on which it begins to hold."`
+	Until    string   `json:"effective_until,omitempty" format:"date" doc:"The day on which it ceases to hold."`
+	Changed  bool     `json:"changed,omitempty" doc:"Whether the operator made it what it is."`
+}
+
+// Pack is one pack of rules.
+type Pack struct {
+	Pack    string     `json:"pack" doc:"Its name." example:"us"`
+	Title   string     `json:"title" doc:"What it is about."`
+	Region  string     `json:"region,omitempty" doc:"The ISO 3166 code of the region where it holds; absent: it is a base or an overlay." example:"US"`
+	Parent  string     `json:"parent,omitempty" doc:"The pack whose rules hold there too."`
+	Version string     `json:"version" format:"date" doc:"The day on which its facts were last looked at."`
+	Rules   []RuleText `json:"rules" doc:"Its rules."`
+}
+
+// Rules are the packs in force. They are data, not legal advice.
+type Rules struct {
+	Packs     []Pack         `json:"packs" doc:"The packs, by name."`
+	Overrides []OverrideJSON `json:"overrides" doc:"The operator's changes of rules."`
+	Bans      []BanJSON      `json:"bans" doc:"The operator's bans."`
+}
+
+// RulesQuestion asks which rules speak about a contact.
+type RulesQuestion struct {
+	Number  string            `json:"number" doc:"The number, with a plus sign and the country code." example:"+12025550123"`
+	Purpose consent.PurposeID `json:"purpose" doc:"What the contact is for." example:"marketing"`
+	Channel askedChannel      `json:"channel" doc:"The means of contact."`
+	At      *ledger.Time      `json:"at,omitempty" doc:"The moment asked about; absent: now."`
+	Country string            `json:"country,omitempty" doc:"Where the person is known to live, ISO 3166-1 alpha-2: it adds rules and time zones, and takes none away." example:"US"`
+	Region  string            `json:"region,omitempty" doc:"The subdivision, ISO 3166-2 without the country." example:"FL"`
+	Postal  string            `json:"postal_code,omitempty" doc:"The postal code there."`
+}
+
+// ApplicableRules are the rules that speak about a contact, and why.
+type ApplicableRules struct {
+	Regions  []string   `json:"regions" doc:"Every region whose rules may apply; all of them do."`
+	Zones    []string   `json:"time_zones" doc:"Every time zone in which the person may be; windows must be open in all."`
+	Evidence []string   `json:"evidence" doc:"By what they were found."`
+	Rules    []RuleText `json:"rules" doc:"The rules that speak, in the order in which they are judged."`
+}
+
+func (a *API) ruleRoutes() {
+	example := RuleText{ID: "us.hours_marketing", Pack: "us", Kind: "hours", Requires: "contact only mon 08:00-21:00", Citation: "47 CFR 64.1200(c)(1)", Channels: []string{"sms"}, Classes: []string{"marketing"}}
+	serve(a, operation{
+		id: "readRules", tag: tagRules, method: http.MethodGet, path: "/v1/rules", permission: access.ReadCatalog,
+		summary: "Read the rules", description: "Tells the packs in force and what the operator has changed in them. They are data, not legal advice: what is not verified was not read in its source, and holds all the same.",
+		params: []*huma.Param{queryParam("pack", "The one pack to tell; absent: all.", &huma.Schema{Type: huma.TypeString})},
+		answer: Rules{Packs: []Pack{{Pack: "us", Title: "United States, federal", Region: "US", Parent: "base", Version: "2026-11-21", Rules: []RuleText{example}}}, Overrides: []OverrideJSON{}, Bans: []BanJSON{}},
+	}, a.readRules)
+	serve(a, operation{
+		id: "readApplicable", tag: tagRules, method: http.MethodPost, path: "/v1/rules/applicable", permission: access.ReadCatalog,
+		summary: "Ask which rules apply", description: "Tells where the person at a number may be, by what that is known, and every rule that speaks about contact with them. No consent is assumed.",
+		request: RulesQuestion{Number: "+12025550123", Purpose: "marketing", Channel: "sms"},
+		answer:  ApplicableRules{Regions: []string{"US-DC"}, Zones: []string{"America/New_York"}, Evidence: []string{"number_prefix"}, Rules: []RuleText{example}},
+	}, a.readApplicable)
+	a.overrideRoutes()
+}
+
+// ruled returns the rules in force, or the problem that there are none.
+func (a *API) ruled() (*policy.Rules, error) {
+	if a.Rules == nil {
+		return nil, problem(http.StatusConflict, "no_rules", "There are no rules", "", "This server was started without rules: consent alone decides.")
+	}
+	return a.Rules.Rules(), nil
+}
+
+func (a *API) readRules(_ context.Context, c call, _ *none) (out reply[Rules], err error) {
+	rules, err := a.ruled()
+	if err != nil {
+		return out, err
+	}
+	out.body = Rules{Packs: []Pack{}, Overrides: []OverrideJSON{}, Bans: []BanJSON{}}
+	for _, p := range rules.Packs() {
+		if name := c.query("pack"); name == "" || name == p.Name {
+			out.body.Packs = append(out.body.Packs, packOf(rules, p))
+		}
+	}
+	for _, o := range a.Rules.Overrides() {
+		out.body.Overrides = append(out.body.Overrides, OverrideJSON(o))
+	}
+	for _, n := range a.Rules.Bans() {
+		out.body.Bans = append(out.body.Bans, BanJSON(n))
+	}
+	return out, nil
+}
+
+func packOf(rules *policy.Rules, p *policy.Pack) Pack {
+	out := Pack{Pack: p.Name, Title: p.Title, Region: p.Region, Parent: p.Parent, Version: p.Version(), Rules: []RuleText{}}
+	for i, rule := range rules.All() {
+		if rule.Pack == p.Name {
+			out.Rules = append(out.Rules, ruleOf(rules, policy.RuleIndex(i)))
+		}
+	}
+	return out
+}
+
+func ruleOf(rules *policy.Rules, i policy.RuleIndex) RuleText {
+	r := rules.Rule(i)
+	from, until := r.Effective()
+	return RuleText{
+		ID: r.ID, Pack: r.Pack, Kind: r.Kind.String(), Requires: r.Statement(), Citation: r.Citation, Source: r.Source,
+		Verified: r.Verified, Note: r.Note, Channels: named(r.Channels), Classes: named(r.Classes), From: day(from), Until: day(until), Changed: rules.Changed(i),
+	}
+}
+
+func named[T fmt.Stringer](list []T) (names []string) {
+	for _, one := range list {
+		names = append(names, one.String())
+	}
+	return names
+}
+
+func day(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.Format(time.DateOnly)
+}
+
+func (a *API) readApplicable(_ context.Context, _ call, in *RulesQuestion) (out reply[ApplicableRules], err error) {
+	rules, err := a.ruled()
+	if err != nil {
+		return out, err
+	}
+	q, err := a.contact(rules, in)
+	if err != nil {
+		return out, err
+	}
+	var j policy.Judgement
+	rules.Judge(&q, &j)
+	where := rules.Whereabouts(&q)
+	out.body = ApplicableRules{
+		Regions: append([]string{}, where.Regions...), Zones: append([]string{}, where.Zones...),
+		Evidence: append([]string{}, j.Evidence.Words()...), Rules: []RuleText{},
+	}
+	for _, i := range rules.Applicable(&q) {
+		out.body.Rules = append(out.body.Rules, ruleOf(rules, i))
+	}
+	return out, nil
+}
+
+// contact puts a question about rules into their words.
+func (a *API) contact(rules *policy.Rules, in *RulesQuestion) (q policy.Question, err error) {
+	if q.Number, err = phone.Parse(in.Number, ""); err != nil {
+		return q, err
+	}
+	purpose, err := a.Catalog.Purpose(string(in.Purpose))
+	if err != nil {
+		return q, unprocessable(act.CodeUnknownPurpose, "purpose", "is not defined: define it with POST /v1/purposes")
+	}
+	q.Class = purpose.Class
+	if q.Channel, err = consent.ParseChannel(string(in.Channel)); err != nil || !slices.Contains(consent.Channels, q.Channel) {
+		return q, unprocessable(act.CodeInvalidField, "channel", "want one of sms, whatsapp, voice_live, voice_auto")
+	}
+	if q.At = zeroOr(in.At); q.At.IsZero() {
+		q.At = a.Now()
+	}
+	if q.Place, err = rules.Locate(policy.Address{Country: in.Country, Region: in.Region, Postal: in.Postal}); err != nil {
+		return q, unprocessable(act.CodeInvalidField, "country", fmt.Sprint(err))
+	}
+	return q, nil
+}
