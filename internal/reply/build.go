@@ -59,6 +59,7 @@ func (b *builder) forenames() {
 		for _, name := range names {
 			for _, id := range s.lexicon[anyName].sets {
 				add(s.lexicon, name, id, 0)
+				add(s.lexicon, name+"s", id, 0)
 			}
 		}
 	}
@@ -200,6 +201,16 @@ func (b *builder) slips() {
 			}
 		})
 	}
+	for _, word := range sorted(s.lexicon) {
+		if len(word) != 5 || len(s.lexicon[word].sets) == 0 || !isASCII(word) {
+			continue
+		}
+		for i := range 4 {
+			if w := word[:i] + word[i+1:i+2] + word[i:i+1] + word[i+2:]; free(w) {
+				s.typos[w] = word
+			}
+		}
+	}
 	for _, word := range sorted(s.keywords) {
 		b.keywordSlips(word, free)
 	}
@@ -213,6 +224,13 @@ func (b *builder) slips() {
 func (b *builder) keywordSlips(word string, free func(string) bool) {
 	s := b.set
 	label := s.keywords[word][0].label
+	if joined := strings.ReplaceAll(word, " ", ""); joined != word && label == OptOut && len(joined) >= minJoined && isASCII(joined) {
+		shortened(joined, func(w string) {
+			if s.joined[w] == "" {
+				s.joined[w] = word
+			}
+		})
+	}
 	if strings.Contains(word, " ") || len(word) < 4 || label != OptOut && label != OptIn {
 		return
 	}

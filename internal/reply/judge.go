@@ -149,6 +149,11 @@ func (s *Set) stranger(t token) bool {
 
 // byJoint corrects a slip in two or three words that are one keyword together ("otp out"), if one of them is no word.
 func (s *Set) byJoint(core []token, joined string, m *message, in Input) (Result, bool) {
+	if spaced, ok := s.nearJoined(joined); ok && len(core) < 5 {
+		if k, ok := s.keyword(spaced, in.Region); ok && k.label == OptOut {
+			return s.asTypo(k, m, in), true
+		}
+	}
 	strange := slices.ContainsFunc(core, func(t token) bool { return s.stranger(t) && !s.ordinary[t.word] })
 	if len(core) > 3 || !strange {
 		return Result{}, false

@@ -23,7 +23,7 @@ func (s *Set) nameSomeone(m *message, original string) {
 	for i := range m.tokens {
 		t := &m.tokens[i]
 		for _, name := range names {
-			if t.typed == name {
+			if t.typed == name || t.typed == name+"s" {
 				t.sets = union(t.sets, sets)
 				break
 			}

@@ -44,6 +44,7 @@ type Set struct {
 	slipped     map[string]string // a slip and the short opt-out keyword that was meant
 	nearGrant   map[string]string // a slip and the opt-in keyword that was meant
 	correctable []string
+	joined      map[string]string // a long opt-out keyword of several words, without its spaces and one letter, and as it is
 	ordinary    map[string]bool
 
 	reactions  map[string]bool

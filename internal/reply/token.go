@@ -95,7 +95,9 @@ func (sc *scanner) wordRune(r rune, i, n int) bool {
 	switch {
 	case r >= 'a' && r <= 'z', r >= '0' && r <= '9':
 		return true
-	case r == '\'' || r == '*':
+	case r == '*':
+		return sc.from >= 0 && sc.letterAt(i+len(sc.text[i:])-len(strings.TrimLeft(sc.text[i:], "*")))
+	case r == '\'':
 		return sc.from >= 0 && sc.letterAt(i+n)
 	case r == '$' || r == '@':
 		return sc.letterAt(i+n) || sc.from >= 0 && r == '@'
@@ -172,6 +174,9 @@ func (sc *scanner) finish(end int) {
 			word = word[i+1:]
 		}
 		word = strings.ReplaceAll(word, "'", "")
+	}
+	for strings.Contains(word, "**") {
+		word = strings.ReplaceAll(word, "**", "*")
 	}
 	if head, joint, tail, ok := sc.set.splitAtDigit(word); ok {
 		sc.add(head)

@@ -170,14 +170,26 @@ func slips(word string, keys bool, yield func(string)) {
 	}
 }
 
+// longest bounds the words that distance compares, in bytes, so that it works on the stack.
+const longest = 48
+
+func appendRunes(to []rune, s string) []rune {
+	for _, r := range s {
+		to = append(to, r)
+	}
+	return to
+}
+
 // distance is the number of letters to insert, delete, replace or swap with their neighbour to make b of a (optimal
 // string alignment); any number above most is returned as most+1.
 func distance(a, b string, most int) int {
-	x, y := []rune(a), []rune(b)
-	if d := len(x) - len(y); d > most || -d > most {
+	if n := utf8.RuneCountInString(a) - utf8.RuneCountInString(b); n > most || -n > most || len(b) >= longest {
 		return most + 1
 	}
-	before, prev, cur := make([]int, len(y)+1), make([]int, len(y)+1), make([]int, len(y)+1)
+	var xs, ys [longest]rune
+	x, y := appendRunes(xs[:0], a), appendRunes(ys[:0], b)
+	var rows [3][longest]int
+	before, prev, cur := rows[0][:len(y)+1], rows[1][:len(y)+1], rows[2][:len(y)+1]
 	for j := range prev {
 		prev[j] = j
 	}
@@ -222,8 +234,40 @@ func (s *Set) mistyped(word string) (string, bool) {
 		case utf8.RuneCountInString(k) >= 10:
 			most = 2
 		}
-		if k[0] == word[0] && distance(word, k, most) <= most {
+		first := k[0] == word[0] || most > 1 && strings.IndexByte(neighbours[k[0]], word[0]) >= 0
+		if first && distance(word, k, most) <= most {
 			return k, true
+		}
+	}
+	return "", false
+}
+
+// minJoined is the least length of a keyword of several words that a slip may be corrected in.
+const minJoined = 10
+
+// shortened calls yield with the word and with every word that leaves one of its letters out.
+func shortened(word string, yield func(string)) {
+	yield(word)
+	for i := range len(word) {
+		yield(word[:i] + word[i+1:])
+	}
+}
+
+// nearJoined finds the keyword of several words that a run of letters differs from by one slip: two words one letter
+// apart have a shortening in common.
+func (s *Set) nearJoined(letters string) (string, bool) {
+	if len(letters) < minJoined-1 || len(letters) > 40 || !isASCII(letters) {
+		return "", false
+	}
+	var buf [longest]byte
+	for i := -1; i < len(letters); i++ {
+		w := append(buf[:0], letters...)
+		if i >= 0 {
+			w = append(buf[:i], letters[i+1:]...)
+		}
+		spaced, ok := s.joined[string(w)]
+		if ok && distance(letters, strings.ReplaceAll(spaced, " ", ""), 1) <= 1 {
+			return spaced, true
 		}
 	}
 	return "", false
