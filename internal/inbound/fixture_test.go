@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -18,8 +17,7 @@ import (
 	"github.com/consentline/consentline/internal/messaging/outbox"
 	"github.com/consentline/consentline/internal/optin"
 	"github.com/consentline/consentline/internal/phone"
-	"github.com/consentline/consentline/internal/store"
-	"github.com/consentline/consentline/internal/store/sqlite"
+	"github.com/consentline/consentline/internal/testkit/dbtest"
 	"github.com/consentline/consentline/internal/vault"
 )
 
@@ -61,10 +59,7 @@ func open(t testing.TB) *fixture {
 	t.Helper()
 	f := &fixture{now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
 	clock := func() time.Time { return f.now }
-	db := must[*sqlite.DB](t)(sqlite.Open(filepath.Join(t.TempDir(), "inbound.db")))
-	if err := store.Migrate(ctx, db); err != nil {
-		t.Fatal(err)
-	}
+	db := dbtest.Open(t)
 	v := must[*vault.Vault](t)(vault.Open([]byte("0123456789abcdef0123456789abcdef")))
 	var cat *catalog.Catalog
 	l := must[*ledger.Ledger](t)(ledger.Open(ctx, ledger.Config{DB: db, Vault: v, Now: clock, OnCommit: func(c ledger.Commit) {
@@ -76,12 +71,7 @@ func open(t testing.TB) *fixture {
 			}
 		}
 	}}))
-	t.Cleanup(func() {
-		l.Close()
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	t.Cleanup(l.Close)
 	cat = catalog.New(l)
 	define(t, cat)
 	box := &outbox.Outbox{DB: db, Vault: v, Now: clock, Messenger: func(string) messaging.Messenger { return f }}

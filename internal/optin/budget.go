@@ -142,7 +142,7 @@ func span(d time.Duration) string {
 }
 
 func (r *Requests) breaker(ctx context.Context, tx store.Tx, now time.Time, where string, arg any, least int) error {
-	query := "SELECT COUNT(*), COALESCE(SUM(confirmed), 0) FROM optin_sends WHERE asked_at > $1 AND asked_at <= $2 AND " + where
+	query := "SELECT COUNT(*), CAST(COALESCE(SUM(confirmed), 0) AS BIGINT) FROM optin_sends WHERE asked_at > $1 AND asked_at <= $2 AND " + where
 	var asked, confirmed int64
 	err := store.One(tx.Query(ctx, query, now.Add(-breakerSpan).UnixMicro(), now.Add(-answerTime).UnixMicro(), arg), func(row store.Row) {
 		asked, confirmed = row.Int64(0), row.Int64(1)

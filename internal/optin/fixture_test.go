@@ -3,7 +3,6 @@ package optin_test
 import (
 	"context"
 	"errors"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -15,8 +14,7 @@ import (
 	"github.com/consentline/consentline/internal/messaging/outbox"
 	"github.com/consentline/consentline/internal/optin"
 	"github.com/consentline/consentline/internal/phone"
-	"github.com/consentline/consentline/internal/store"
-	"github.com/consentline/consentline/internal/store/sqlite"
+	"github.com/consentline/consentline/internal/testkit/dbtest"
 	"github.com/consentline/consentline/internal/vault"
 )
 
@@ -53,10 +51,7 @@ func open(t *testing.T, change func(*optin.Config)) *fixture {
 	t.Helper()
 	f := &fixture{now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
 	clock := func() time.Time { return f.now }
-	db := must[*sqlite.DB](t)(sqlite.Open(filepath.Join(t.TempDir(), "optin.db")))
-	if err := store.Migrate(ctx, db); err != nil {
-		t.Fatal(err)
-	}
+	db := dbtest.Open(t)
 	v := must[*vault.Vault](t)(vault.Open([]byte("0123456789abcdef0123456789abcdef")))
 	var cat *catalog.Catalog
 	l := must[*ledger.Ledger](t)(ledger.Open(ctx, ledger.Config{DB: db, Vault: v, Now: clock, OnCommit: func(c ledger.Commit) {
@@ -68,12 +63,7 @@ func open(t *testing.T, change func(*optin.Config)) *fixture {
 			}
 		}
 	}}))
-	t.Cleanup(func() {
-		l.Close()
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	t.Cleanup(l.Close)
 	cat = catalog.New(l)
 	must[catalog.Brand](t)(cat.CreateBrand(ctx, "test", catalog.Brand{ID: "acme", Name: "Acme", Country: "US"}))
 	must[catalog.Purpose](t)(cat.CreatePurpose(ctx, "test", catalog.Purpose{ID: "offers", Name: "offers", Class: consent.Marketing}))

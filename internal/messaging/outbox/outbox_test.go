@@ -3,7 +3,6 @@ package outbox_test
 import (
 	"context"
 	"errors"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -12,7 +11,7 @@ import (
 	"github.com/consentline/consentline/internal/messaging/outbox"
 	"github.com/consentline/consentline/internal/phone"
 	"github.com/consentline/consentline/internal/store"
-	"github.com/consentline/consentline/internal/store/sqlite"
+	"github.com/consentline/consentline/internal/testkit/dbtest"
 	"github.com/consentline/consentline/internal/vault"
 )
 
@@ -40,18 +39,7 @@ func (f *fixture) Send(_ context.Context, m messaging.Message) (messaging.Receip
 
 func open(t *testing.T) *fixture {
 	t.Helper()
-	db, err := sqlite.Open(filepath.Join(t.TempDir(), "outbox.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	if err := store.Migrate(ctx, db); err != nil {
-		t.Fatal(err)
-	}
+	db := dbtest.Open(t)
 	v, err := vault.Open([]byte("0123456789abcdef0123456789abcdef"))
 	if err != nil {
 		t.Fatal(err)
