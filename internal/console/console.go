@@ -16,6 +16,7 @@ import (
 	"github.com/consentline/consentline/internal/act"
 	"github.com/consentline/consentline/internal/catalog"
 	"github.com/consentline/consentline/internal/check"
+	forms "github.com/consentline/consentline/internal/form"
 	"github.com/consentline/consentline/internal/ledger"
 	"github.com/consentline/consentline/internal/preference"
 	"github.com/consentline/consentline/internal/report"
@@ -37,6 +38,7 @@ type Config struct {
 	Sessions *session.Sessions
 	Reports  *report.Reports
 	Links    *preference.Links
+	Forms    *forms.Forms
 	Now      func() time.Time
 	Log      *slog.Logger
 
@@ -85,6 +87,11 @@ func (s *console) routes() {
 	s.page("POST /console/wordings", access.ChangeWording, s.createWording)
 	s.page("GET /console/wordings/{id}", access.ReadCatalog, s.wording)
 	s.page("POST /console/wordings/{id}", access.ChangeWording, s.addVersion)
+
+	s.page("GET /console/forms", access.ReadCatalog, s.forms)
+	s.page("POST /console/forms", access.ChangeWording, s.createForm)
+	s.page("POST /console/forms/{id}", access.ChangeWording, s.changeForm)
+	s.page("GET /console/shown/{hash}", access.ReadHistory, s.shownPage)
 
 	s.page("GET /console/lists", access.ReadCatalog, s.lists)
 	s.page("POST /console/lists", access.ChangeLists, s.createList)

@@ -17,7 +17,7 @@ import (
 
 func TestNobodySeesAPageWithoutASession(t *testing.T) {
 	f := start(t)
-	b := f.browser()
+	b := f.visitor()
 	for _, path := range pages {
 		a := b.get(strings.ReplaceAll(path, "harbour-en", "x"))
 		a.status(http.StatusUnauthorized).says("Sign in to Consentline").lacks("Sign out")
@@ -31,7 +31,7 @@ func TestNobodySeesAPageWithoutASession(t *testing.T) {
 func TestSignInExchangesTheKeyForACookieThatScriptsCannotRead(t *testing.T) {
 	f := start(t)
 	_, secret := f.key(access.Agent)
-	b := f.browser()
+	b := f.visitor()
 	b.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	b.post("/console/sign-in", "key", "cl_wrong").status(http.StatusUnprocessableEntity).says("unknown, expired or revoked").lacks("cl_wrong")
 	r := b.form("/console/sign-in", "same-origin", "key", secret)
@@ -51,7 +51,7 @@ func TestSignInLeadsNowhereElse(t *testing.T) {
 	f := start(t)
 	_, secret := f.key(access.Admin)
 	for _, to := range []string{"https://evil.example/", "//evil.example/", "/console/../../x\\", "javascript:alert(1)"} {
-		b := f.browser()
+		b := f.visitor()
 		b.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 		if got := b.post("/console/sign-in", "key", secret, "to", to).status(http.StatusSeeOther).Header.Get("Location"); got != "/console/" {
 			t.Errorf("to %q leads to %q", to, got)
@@ -61,7 +61,7 @@ func TestSignInLeadsNowhereElse(t *testing.T) {
 
 func TestTriesOfKeysFromOneAddressAreSlowedDown(t *testing.T) {
 	f := start(t)
-	b := f.browser()
+	b := f.visitor()
 	last := 0
 	for range 30 {
 		last = b.post("/console/sign-in", "key", "cl_guess").StatusCode
@@ -76,7 +76,7 @@ func TestTriesOfKeysFromOneAddressAreSlowedDown(t *testing.T) {
 func TestASessionEndsWithItsKeyItsTimeAndSignOut(t *testing.T) {
 	f := start(t)
 	id, secret := f.key(access.Viewer)
-	b := f.browser()
+	b := f.visitor()
 	b.signIn(secret)
 	b.get("/console/").status(200)
 	if _, err := f.Gate.Revoke(t.Context(), access.Local, id); err != nil {
@@ -119,20 +119,20 @@ func TestTheFirstLinkSignsInOnceAndNotByBeingLookedAt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := f.browser()
+	b := f.visitor()
 	b.get("/console/enter/" + link).status(200)
 	b.get("/console/enter/" + link).status(200).says("signs you in once")
 	b.get("/console/").status(http.StatusUnauthorized)
 	b.post("/console/enter/" + link).status(200).says("Overview")
-	f.browser().post("/console/enter/" + link).status(http.StatusGone)
-	f.browser().post("/console/enter/made-up").status(http.StatusGone)
+	f.visitor().post("/console/enter/" + link).status(http.StatusGone)
+	f.visitor().post("/console/enter/made-up").status(http.StatusGone)
 
 	late, err := f.Sessions.Link(t.Context(), id, time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
 	f.pass(2 * time.Hour)
-	f.browser().post("/console/enter/" + late).status(http.StatusGone)
+	f.visitor().post("/console/enter/" + late).status(http.StatusGone)
 }
 
 func TestFormsFromOtherSitesAreRefused(t *testing.T) {
@@ -163,7 +163,7 @@ func (f *fixture) head() uint64 {
 func TestWhatWasTypedSurvivesTheEndOfTheSession(t *testing.T) {
 	f := start(t)
 	_, secret := f.key(access.Admin)
-	b := f.browser()
+	b := f.visitor()
 	asked := b.post("/console/brands", "id", "typed", "name", `Typed & "kept"`).status(http.StatusUnauthorized).says("What you typed is kept")
 	resumed := b.post("/console/sign-in", "key", secret, "to", asked.field("to"), "carried.id", asked.field("carried.id"), "carried.name", `Typed & "kept"`).status(200)
 	resumed.says("Send what I typed", `action="/console/brands"`, "Typed &amp; &#34;kept&#34;")

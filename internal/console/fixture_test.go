@@ -105,30 +105,30 @@ func yes(number string) act.Report {
 	return act.Report{Number: number, Purpose: "marketing", Channel: consent.SMS, Act: consent.Granted, Source: consent.WebForm}
 }
 
-// browser visits pages as a browser does, without a script.
-type browser struct {
+// visitor visits pages as a browser does, without a script.
+type visitor struct {
 	f      *fixture
 	client *http.Client
 }
 
-func (f *fixture) browser() *browser {
+func (f *fixture) visitor() *visitor {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	return &browser{f, &http.Client{Jar: jar}}
+	return &visitor{f, &http.Client{Jar: jar}}
 }
 
 // as returns a browser in which somebody with a role is signed in.
-func (f *fixture) as(r access.Role, brands ...consent.BrandID) *browser {
+func (f *fixture) as(r access.Role, brands ...consent.BrandID) *visitor {
 	f.t.Helper()
-	b := f.browser()
+	b := f.visitor()
 	_, secret := f.key(r, brands...)
 	b.signIn(secret)
 	return b
 }
 
-func (b *browser) signIn(secret string) {
+func (b *visitor) signIn(secret string) {
 	b.f.t.Helper()
 	token, err := b.f.Sessions.SignIn(b.f.t.Context(), secret)
 	if err != nil {
@@ -148,7 +148,7 @@ type answer struct {
 	body string
 }
 
-func (b *browser) do(r *http.Request) answer {
+func (b *visitor) do(r *http.Request) answer {
 	b.f.t.Helper()
 	res, err := b.client.Do(r)
 	if err != nil {
@@ -162,7 +162,7 @@ func (b *browser) do(r *http.Request) answer {
 	return answer{b.f.t, res, string(body)}
 }
 
-func (b *browser) get(path string) answer {
+func (b *visitor) get(path string) answer {
 	b.f.t.Helper()
 	r, err := http.NewRequestWithContext(b.f.t.Context(), http.MethodGet, b.f.http.URL+path, nil)
 	if err != nil {
@@ -172,12 +172,12 @@ func (b *browser) get(path string) answer {
 }
 
 // post sends a form, given as names and values in turn, from a page of the same site.
-func (b *browser) post(path string, pairs ...string) answer {
+func (b *visitor) post(path string, pairs ...string) answer {
 	b.f.t.Helper()
 	return b.do(b.form(path, "same-origin", pairs...))
 }
 
-func (b *browser) form(path, site string, pairs ...string) *http.Request {
+func (b *visitor) form(path, site string, pairs ...string) *http.Request {
 	b.f.t.Helper()
 	values := url.Values{}
 	for i := 0; i+1 < len(pairs); i += 2 {
@@ -193,7 +193,7 @@ func (b *browser) form(path, site string, pairs ...string) *http.Request {
 }
 
 // person looks a number up and returns the path of the page that it led to.
-func (b *browser) person(number string) (string, answer) {
+func (b *visitor) person(number string) (string, answer) {
 	b.f.t.Helper()
 	a := b.post("/console/number", "number", number).status(200)
 	return a.Request.URL.Path, a

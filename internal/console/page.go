@@ -16,6 +16,7 @@ import (
 	"github.com/consentline/consentline/internal/access"
 	"github.com/consentline/consentline/internal/act"
 	"github.com/consentline/consentline/internal/catalog"
+	forms "github.com/consentline/consentline/internal/form"
 	"github.com/consentline/consentline/internal/ledger"
 	"github.com/consentline/consentline/internal/suppression"
 )
@@ -131,6 +132,7 @@ var navigation = []navItem{
 	{"/console/number", "Number", access.LookUp},
 	{"/console/conflicts", "Conflicts", access.ReadHistory},
 	{"/console/wordings", "Wording", access.ReadCatalog},
+	{"/console/forms", "Forms", access.ReadCatalog},
 	{"/console/lists", "Lists", access.ReadCatalog},
 	{"/console/definitions", "Brands, purposes, senders", access.ReadCatalog},
 	{"/console/keys", "Keys", access.ManageKeys},
@@ -202,7 +204,8 @@ func (s *console) fail(v *visit, err error) {
 	case errors.As(err, &denied):
 		status, text = http.StatusForbidden, denied.Error()+"."
 	case errors.Is(err, errNoPage), errors.Is(err, ledger.ErrNotFound), errors.Is(err, catalog.ErrNotFound),
-		errors.Is(err, suppression.ErrNotFound), errors.Is(err, access.ErrNotFound):
+		errors.Is(err, suppression.ErrNotFound), errors.Is(err, access.ErrNotFound),
+		errors.Is(err, forms.ErrNotFound):
 		status, text = http.StatusNotFound, "There is nothing here: it never was, you may not see it, or its link has ended."
 	case errors.As(err, &tooLarge), errors.Is(err, errTooLong):
 		status, text = http.StatusRequestEntityTooLarge, "The form is too large. Send long lists through the interface or the command line."
@@ -250,7 +253,7 @@ func (f *form) wrong(err error) error {
 		f.Field, f.Problem = l.Field, l.Reason
 	case errors.As(err, &k):
 		f.Field, f.Problem = k.Field, k.Reason
-	case errors.Is(err, catalog.ErrExists), errors.Is(err, suppression.ErrExists):
+	case errors.Is(err, catalog.ErrExists), errors.Is(err, suppression.ErrExists), errors.Is(err, forms.ErrExists):
 		f.Field, f.Problem = "id", "is taken already: choose another"
 	default:
 		return err

@@ -171,12 +171,8 @@ func (s *console) preferenceLink(v *visit) error {
 	if err != nil {
 		return err
 	}
-	scheme := "http"
-	if secured(v.Request) {
-		scheme = "https"
-	}
 	token := s.Links.Sign(p.ID, brand.ID, 0)
-	page.Link = scheme + "://" + v.Host + "/p/" + token
+	page.Link = home(v.Request) + "/p/" + token
 	target, err := s.Links.Open(token)
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"encoding/json"
 	"strings"
 	"time"
 
@@ -23,7 +24,8 @@ type event struct {
 	Disclosure  string
 	Wording     string
 	Language    string
-	Standing    bool // a record rests on it
+	Shown       string // the hash of the page on which the person agreed
+	Standing    bool   // a record rests on it
 	Conflicting bool
 }
 
@@ -69,6 +71,7 @@ func (s *console) event(e *ledger.Entry) event {
 		return ev
 	}
 	ev.Act, ev.Happened, ev.Disclosure = &a, a.EffectiveAt, e.Body.Disclosure
+	ev.Shown = shownIn(a.Evidence)
 	if w, err := s.Catalog.Wording(a.Disclosure); err == nil {
 		ev.Wording, ev.Language = w.Text, w.Language
 	}
@@ -85,4 +88,13 @@ func (s *console) nameOf(by string) string {
 		return k.Name + " (" + by + ")"
 	}
 	return by
+}
+
+// shownIn returns the hash of the page that evidence of one of our forms names.
+func shownIn(evidence string) string {
+	var captured struct{ Page string }
+	if json.Unmarshal([]byte(evidence), &captured) != nil {
+		return ""
+	}
+	return captured.Page
 }

@@ -6,7 +6,9 @@ import (
 	"time"
 
 	"github.com/consentline/consentline/internal/console"
+	"github.com/consentline/consentline/internal/form"
 	"github.com/consentline/consentline/internal/jobs"
+	"github.com/consentline/consentline/internal/portal"
 	"github.com/consentline/consentline/internal/preference"
 	"github.com/consentline/consentline/internal/report"
 	"github.com/consentline/consentline/internal/session"
@@ -17,6 +19,7 @@ func (s *Server) openFaces() {
 	s.Sessions = session.New(s.db, s.Gate, s.Ledger, s.Now)
 	s.Reports = report.New(s.db, s.Ledger, s.Now)
 	s.Links = preference.NewLinks(s.Ledger, s.Now)
+	s.Forms = form.New(s.db, s.Ledger, s.Catalog, s.Now)
 }
 
 // followFaces keeps the reports up to date. They may lag, so they leave a growing ledger alone for a while.
@@ -33,7 +36,15 @@ const reportEvery = time.Minute
 func (s *Server) Console() http.Handler {
 	return console.New(console.Config{
 		Ledger: s.Ledger, Index: s.Index, Catalog: s.Catalog, Lists: s.Lists, Gate: s.Gate, Recorder: s.Recorder,
-		Tree: s.Tree, Signer: s.Signer, Sessions: s.Sessions, Reports: s.Reports, Links: s.Links, Now: s.Now, Log: s.Log,
+		Tree: s.Tree, Signer: s.Signer, Sessions: s.Sessions, Reports: s.Reports, Links: s.Links, Forms: s.Forms,
+		Now: s.Now, Log: s.Log,
+	})
+}
+
+// Portal returns the pages for people.
+func (s *Server) Portal() http.Handler {
+	return portal.New(portal.Config{
+		Ledger: s.Ledger, Catalog: s.Catalog, Recorder: s.Recorder, Links: s.Links, Forms: s.Forms, Now: s.Now, Log: s.Log,
 	})
 }
 
@@ -42,5 +53,9 @@ func (s *Server) withFaces(api http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", api)
 	mux.Handle(console.Prefix, s.Console())
+	public := s.Portal()
+	for _, prefix := range portal.Prefixes {
+		mux.Handle(prefix, public)
+	}
 	return mux
 }

@@ -1,0 +1,365 @@
+package portal
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/consentline/consentline/internal/act"
+	"github.com/consentline/consentline/internal/catalog"
+	"github.com/consentline/consentline/internal/consent"
+	"github.com/consentline/consentline/internal/ledger"
+	"github.com/consentline/consentline/internal/preference"
+)
+
+// holder is the person a link opens, with the brand it is about.
+type holder struct {
+	ledger.Subject
+	brand catalog.Brand
+	token string
+}
+
+// holder returns whom the link in the address is for. An expired link is preference.ErrExpired, with the holder.
+func (p *portal) holder(v *visit) (h holder, err error) {
+	h.token = v.PathValue("token")
+	target, expired := p.Links.Open(h.token)
+	if expired != nil && !errors.Is(expired, preference.ErrExpired) {
+		return h, expired
+	}
+	if h.Subject, err = p.Ledger.ByID(v.Context(), target.Subject); err != nil {
+		return h, err
+	}
+	if h.brand, err = p.Catalog.Brand(string(target.Brand)); err != nil {
+		return h, ledger.ErrNotFound
+	}
+	return h, expired
+}
+
+// choice is one purpose on one channel, on or off.
+type choice struct {
+	Key     string // purpose/channel
+	Scope   consent.Scope
+	Purpose catalog.Purpose
+	On      bool
+	Status  consent.Status
+	Since   time.Time
+
+	// Words are what was agreed to; Offer is what switching on agrees to, empty where it cannot be switched on.
+	Words, WordsLanguage string
+	Offer, OfferLanguage string
+	OfferRef             string // id@version; empty for words of our own
+}
+
+// Seal names the offer by its hash, so that nobody agrees to other words than those they saw.
+func (c choice) Seal() string {
+	sum := sha256.Sum256([]byte(c.OfferRef + "\x00" + c.OfferLanguage + "\x00" + c.Offer))
+	return hex.EncodeToString(sum[:12])
+}
+
+// State is what the page showed, for the form to send back.
+func (c choice) State() string {
+	on := "off"
+	if c.On {
+		on = "on"
+	}
+	return c.Key + " " + on + " " + c.Seal()
+}
+
+func (p *portal) choices(v *visit, h holder) []choice {
+	var out []choice
+	for _, held := range h.Records {
+		if held.Scope.Brand != h.brand.ID || !held.Scope.Concrete() {
+			continue
+		}
+		purpose, err := p.Catalog.Purpose(string(held.Scope.Purpose))
+		if err != nil {
+			continue // was never defined here, so nothing can be sent for it
+		}
+		c := choice{
+			Key: string(held.Scope.Purpose) + "/" + held.Scope.Channel.String(), Scope: held.Scope, Purpose: purpose,
+			Status: held.Record.At(p.Now()), Since: held.Record.LastEffectiveAt(),
+		}
+		if c.On = c.Status == consent.StatusGranted; c.On {
+			c.Since = held.Record.GrantedAt
+		}
+		if w, err := p.Catalog.Wording(held.Record.Disclosure); err == nil && c.On {
+			c.Words, c.WordsLanguage = w.Text, w.Language
+		}
+		if !purpose.Retired && !h.brand.Retired {
+			p.offer(v, h.brand, &c)
+		}
+		out = append(out, c)
+	}
+	slices.SortFunc(out, func(a, b choice) int {
+		return cmp.Or(cmp.Compare(a.Purpose.Name, b.Purpose.Name), cmp.Compare(a.Scope.Channel, b.Scope.Channel))
+	})
+	return out
+}
+
+// offer finds the words for switching a choice on: the operator's own for this purpose in the visitor's language, else ours.
+func (p *portal) offer(v *visit, b catalog.Brand, c *choice) {
+	for _, d := range p.Catalog.Disclosures() {
+		if d.Brand != c.Scope.Brand || d.Purpose != c.Scope.Purpose {
+			continue
+		}
+		if latest := d.Versions[len(d.Versions)-1]; sameLanguage(latest.Language, v.Tag) {
+			c.Offer, c.OfferLanguage = latest.Text, latest.Language
+			c.OfferRef = ledger.FormatDisclosure(consent.DisclosureRef{ID: d.ID, Version: latest.Version})
+			return
+		}
+	}
+	c.OfferLanguage = v.Tag
+	c.Offer = v.Say("prefs.words", "brand", b.Name, "channel", v.Channel(c.Scope.Channel), "purpose", c.Purpose.Name)
+}
+
+func sameLanguage(a, b string) bool {
+	a, _, _ = strings.Cut(a, "-")
+	b, _, _ = strings.Cut(b, "-")
+	return strings.EqualFold(a, b)
+}
+
+// choicesPage is the preference centre.
+type choicesPage struct {
+	Brand   catalog.Brand
+	Number  string
+	Token   string
+	Choices []choice
+	Events  []pastEvent
+}
+
+type pastEvent struct {
+	At      time.Time
+	Kind    consent.Kind
+	Purpose string
+	Channel consent.Channel
+}
+
+// mostEvents bounds the history on the page; the download has all of it.
+const mostEvents = 200
+
+func (p *portal) showChoices(v *visit) error {
+	h, err := p.holder(v)
+	if err != nil {
+		return err
+	}
+	return p.renderChoices(v, http.StatusOK, h, "", "")
+}
+
+func (p *portal) renderChoices(v *visit, status int, h holder, problem, notice string) error {
+	page := choicesPage{Brand: h.brand, Number: h.Number.Masked(), Token: h.token, Choices: p.choices(v, h)}
+	err := p.history(v.Context(), h, func(e *ledger.Entry, a consent.Act) bool {
+		name := string(a.Scope.Purpose)
+		if purpose, err := p.Catalog.Purpose(name); err == nil {
+			name = purpose.Name
+		}
+		page.Events = append(page.Events, pastEvent{a.EffectiveAt, a.Kind, name, a.Scope.Channel})
+		return len(page.Events) < mostEvents
+	})
+	if err != nil {
+		return err
+	}
+	return p.render(v, status, "choices", view{Title: v.Say("prefs.title"), Problem: problem, Notice: notice, Page: page})
+}
+
+// history calls fn with the acts that concern the holder's brand, oldest first, while it returns true.
+func (p *portal) history(ctx context.Context, h holder, fn func(*ledger.Entry, consent.Act) bool) error {
+	const step = 500
+	for after := uint64(0); ; {
+		entries, err := p.Ledger.History(ctx, h.ID, after, step)
+		if err != nil {
+			return err
+		}
+		for i := range entries {
+			after = entries[i].Seq
+			a, ok := entries[i].Act()
+			if ok && (a.Scope.Brand == h.brand.ID || a.Scope.Brand == consent.Any) && !fn(&entries[i], a) {
+				return nil
+			}
+		}
+		if len(entries) < step {
+			return nil
+		}
+	}
+}
+
+// saveChoices records what changed against what the page had shown: a page that was left open changes nothing else.
+func (p *portal) saveChoices(v *visit) error {
+	h, err := p.holder(v)
+	if err != nil {
+		return err
+	}
+	if err := v.ParseForm(); err != nil {
+		return err
+	}
+	var reports []act.Report
+	changed := false
+	for _, c := range p.choices(v, h) {
+		shown := slices.ContainsFunc(v.PostForm["was"], func(s string) bool { return strings.HasPrefix(s, c.Key+" ") })
+		wanted := slices.Contains(v.PostForm["on"], c.Key)
+		was := slices.ContainsFunc(v.PostForm["was"], func(s string) bool { return strings.HasPrefix(s, c.Key+" on ") })
+		if !shown || wanted == was || wanted == c.On {
+			continue
+		}
+		if wanted && (c.Offer == "" || !slices.Contains(v.PostForm["was"], c.Key+" off "+c.Seal())) {
+			changed = true
+			continue
+		}
+		reports = append(reports, h.report(c, wanted))
+	}
+	if changed {
+		return p.renderChoices(v, http.StatusConflict, h, v.Say("prefs.changed"), "")
+	}
+	if err := p.record(v, reports); err != nil {
+		return err
+	}
+	notice := "prefs.saved"
+	if len(reports) == 0 {
+		notice = "prefs.unchanged"
+	}
+	if h, err = p.holder(v); err != nil {
+		return err
+	}
+	return p.renderChoices(v, http.StatusOK, h, "", v.Say(notice))
+}
+
+func (h holder) report(c choice, on bool) act.Report {
+	r := act.Report{
+		Number: h.Number.String(), Brand: c.Scope.Brand, Purpose: c.Scope.Purpose, Channel: c.Scope.Channel,
+		Act: consent.Withdrawn, Source: consent.PreferenceCentre, Method: "switch",
+	}
+	if !on {
+		return r
+	}
+	// Only words that the operator wrote for it can make the written consent that some rules ask for.
+	r.Act, r.Level, r.Disclosure = consent.Granted, consent.ExpressWritten, c.OfferRef
+	if c.OfferRef == "" {
+		r.Level, r.Text, r.Language = consent.Express, c.Offer, c.OfferLanguage
+	}
+	return r
+}
+
+func (p *portal) record(v *visit, reports []act.Report) error {
+	if len(reports) == 0 {
+		return nil
+	}
+	results, err := p.Recorder.Record(v.Context(), caller, reports)
+	for _, r := range results {
+		err = errors.Join(err, r.Err)
+	}
+	return err
+}
+
+// askToStop shows the one button; looking at a link must change nothing.
+func (p *portal) askToStop(v *visit) error {
+	h, err := p.holder(v)
+	if err != nil && !errors.Is(err, preference.ErrExpired) {
+		return err
+	}
+	return p.render(v, http.StatusOK, "stop", view{Title: v.Say("prefs.stop"), Page: choicesPage{Brand: h.brand, Number: h.Number.Masked(), Token: h.token}})
+}
+
+// stop withdraws everything for the brand, by a button or by a mail program's one-click post (RFC 8058). An expired
+// link still does that: it harms nobody, and a no must never be hard to say.
+func (p *portal) stop(v *visit) error {
+	h, err := p.holder(v)
+	if err != nil && !errors.Is(err, preference.ErrExpired) {
+		return err
+	}
+	if !h.stopped(p.Now()) {
+		err := p.record(v, []act.Report{{
+			Number: h.Number.String(), Brand: h.brand.ID, Purpose: consent.Any, Channel: consent.AnyChannel,
+			Act: consent.Withdrawn, Source: consent.PreferenceCentre, Method: "one click",
+		}})
+		if err != nil {
+			return err
+		}
+	}
+	text := v.Say("prefs.stopped", "brand", h.brand.Name, "number", h.Number.Masked())
+	return p.render(v, http.StatusOK, "message", view{Title: v.Say("prefs.stopped.title"), Page: text})
+}
+
+// stopped reports whether everything was withdrawn for the brand already and nothing was granted or asked since.
+func (h holder) stopped(now time.Time) bool {
+	all := false
+	for _, held := range h.Records {
+		if held.Scope.Brand != h.brand.ID {
+			continue
+		}
+		st := held.Record.At(now)
+		switch {
+		case held.Scope == consent.Scope{Brand: h.brand.ID, Purpose: consent.Any, Channel: consent.AnyChannel}:
+			all = st.Restricted()
+		case st == consent.StatusGranted || st == consent.Pending:
+			return false
+		}
+	}
+	return all
+}
+
+// download is what the brand holds about the person. The number is masked: a link may have been passed on.
+type download struct {
+	Number  string           `json:"number"`
+	Brand   string           `json:"brand"`
+	MadeAt  ledger.Time      `json:"made_at"`
+	Choices []downloadChoice `json:"choices"`
+	History []downloadEvent  `json:"history"`
+}
+
+type downloadChoice struct {
+	Purpose string         `json:"purpose"`
+	Channel string         `json:"channel"`
+	Status  consent.Status `json:"status"`
+	Since   ledger.Time    `json:"since"`
+}
+
+type downloadEvent struct {
+	Entry       uint64         `json:"entry"`
+	Act         consent.Kind   `json:"act"`
+	Purpose     string         `json:"purpose"`
+	Channel     string         `json:"channel"`
+	Source      consent.Source `json:"source"`
+	EffectiveAt ledger.Time    `json:"effective_at"`
+	RecordedAt  ledger.Time    `json:"recorded_at"`
+	Wording     string         `json:"wording,omitempty"`
+	Evidence    string         `json:"evidence,omitempty"`
+}
+
+func (p *portal) download(v *visit) error {
+	h, err := p.holder(v)
+	if err != nil {
+		return err
+	}
+	out := download{Number: h.Number.Masked(), Brand: h.brand.Name, MadeAt: ledger.Time(p.Now()), Choices: []downloadChoice{}, History: []downloadEvent{}}
+	for _, c := range p.choices(v, h) {
+		out.Choices = append(out.Choices, downloadChoice{string(c.Scope.Purpose), c.Scope.Channel.String(), c.Status, ledger.Time(c.Since)})
+	}
+	err = p.history(v.Context(), h, func(e *ledger.Entry, a consent.Act) bool {
+		words := ""
+		if w, err := p.Catalog.Wording(a.Disclosure); err == nil {
+			words = w.Text
+		}
+		out.History = append(out.History, downloadEvent{
+			e.Seq, a.Kind, string(a.Scope.Purpose), a.Scope.Channel.String(), a.Source,
+			ledger.Time(a.EffectiveAt), ledger.Time(e.RecordedAt), words, a.Evidence,
+		})
+		return true
+	})
+	if err != nil {
+		return err
+	}
+	body, err := json.MarshalIndent(out, "", "  ")
+	if err != nil {
+		return err
+	}
+	v.w.Header().Set("Content-Type", "application/json")
+	v.w.Header().Set("Content-Disposition", `attachment; filename="my-data.json"`)
+	_, _ = v.w.Write(body) // a visitor who has left needs no error
+	return nil
+}

@@ -1,0 +1,178 @@
+package portal_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/consentline/consentline/internal/catalog"
+	"github.com/consentline/consentline/internal/consent"
+	"github.com/consentline/consentline/internal/preference"
+)
+
+func TestThePageSaysWhatIsHeldInWhichWordsAndHoldsNoNumber(t *testing.T) {
+	f := start(t)
+	r := yes(alice)
+	r.Text, r.Language = "I want your offers.", "en"
+	f.record(r)
+	path := f.link(alice)
+	if strings.Contains(path, "2025550123") || strings.Contains(path, "5550123") {
+		t.Errorf("the address %s holds the number", path)
+	}
+	f.get(path).status(200).says("Default brand", "Marketing", "SMS", "I want your offers.", "since "+f.now().UTC().Format(time.DateOnly)).lacks("555-0123", "5550123")
+}
+
+func TestSwitchingOffAndOnIsRecordedInTheWordsThatWereShown(t *testing.T) {
+	f := start(t)
+	f.record(yes(alice))
+	path := f.link(alice)
+	shown := f.get(path)
+	f.post(path, "was", shown.field("was")).status(200).says("Saved")
+	if got := f.status(alice); got != consent.StatusWithdrawn {
+		t.Fatalf("after switching off the record is %s", got)
+	}
+	if e := f.last(alice); e.Body.Source != consent.PreferenceCentre || e.Body.Act != consent.Withdrawn {
+		t.Errorf("the entry is %+v", e.Body)
+	}
+	shown = f.get(path).says("I agree that Default brand contacts me at this number by SMS, for this: Marketing.")
+	f.post(path, "was", shown.field("was"), "on", "marketing/sms").status(200).says("Saved")
+	if got := f.status(alice); got != consent.StatusGranted {
+		t.Fatalf("after switching on the record is %s", got)
+	}
+	a, _ := new(f.last(alice)).Act()
+	w, err := f.Catalog.Wording(a.Disclosure)
+	if err != nil || !strings.HasPrefix(w.Text, "I agree that Default brand contacts me") || w.Language != "en" {
+		t.Errorf("the words are %+v, %v", w, err)
+	}
+	head := f.head()
+	f.post(path, "was", f.get(path).field("was"), "on", "marketing/sms").status(200).says("Nothing was changed")
+	if f.head() != head {
+		t.Error("a page that changed nothing left an entry")
+	}
+}
+
+func TestNobodyAgreesToOtherWordsThanTheySaw(t *testing.T) {
+	f := start(t)
+	r := yes(alice)
+	r.Act = consent.Refused
+	f.record(r)
+	f.newsletter()
+	path := f.link(alice)
+	shown := f.get(path).says("I agree to texts from the default brand. Reply STOP to end.")
+	if _, err := f.Catalog.AddVersion(t.Context(), "local", "news-en", catalog.Wording{Language: "en-US", Text: "Anything goes."}, f.now()); err != nil {
+		t.Fatal(err)
+	}
+	f.post(path, "was", shown.field("was"), "on", "marketing/sms").status(http.StatusConflict).says("have changed meanwhile", "Anything goes.")
+	if got := f.status(alice); got != consent.StatusRefused {
+		t.Errorf("the record is %s", got)
+	}
+	f.post(path, "was", "marketing/sms off forged", "on", "marketing/sms").status(http.StatusConflict)
+	f.post(path, "on", "marketing/sms", "on", "transactional/sms").status(200).says("Nothing was changed")
+}
+
+func TestAPageLeftOpenInAnotherTabChangesNothingElse(t *testing.T) {
+	f := start(t)
+	f.record(yes(alice))
+	path := f.link(alice)
+	left := f.get(path).field("was")
+	f.post(path, "was", left).status(200)
+	f.post(path, "was", left, "on", "marketing/sms").status(200)
+	if got := f.status(alice); got != consent.StatusWithdrawn {
+		t.Errorf("the tab that was left open made the record %s", got)
+	}
+}
+
+func TestOneClickStopsEverythingAtOnceAndIsHarmlessTwice(t *testing.T) {
+	f := start(t)
+	f.record(yes(alice))
+	path := f.link(alice)
+	f.get(path + "/stop").status(200).says("Stop everything")
+	if got := f.status(alice); got != consent.StatusGranted {
+		t.Fatalf("looking at the link made the record %s", got)
+	}
+	f.do(f.form(path+"/stop", "cross-site", "List-Unsubscribe", "One-Click")).status(200).says("Everything is off")
+	if got := f.status(alice); got != consent.StatusWithdrawn {
+		t.Errorf("the record is %s", got)
+	}
+	head := f.head()
+	f.post(path + "/stop").status(200).says("Everything is off")
+	if f.head() != head {
+		t.Error("stopping twice left two entries")
+	}
+	f.get(path).status(200).says("you withdrew", "every channel")
+}
+
+func TestAnExpiredLinkCanStillStopAndNothingElse(t *testing.T) {
+	f := start(t)
+	f.record(yes(alice))
+	path := f.link(alice)
+	was := f.get(path).field("was")
+	f.pass(preference.Lasts + time.Minute)
+	f.get(path).status(http.StatusGone).says("This link has ended").lacks("Marketing")
+	f.get(path + "/data.json").status(http.StatusGone)
+	f.post(path, "was", was).status(http.StatusGone)
+	if got := f.status(alice); got != consent.StatusGranted {
+		t.Fatalf("the record is %s", got)
+	}
+	f.post(path + "/stop").status(200)
+	if got := f.status(alice); got != consent.StatusWithdrawn {
+		t.Errorf("the record is %s", got)
+	}
+}
+
+func TestAForgedOrForeignLinkOpensNothing(t *testing.T) {
+	f, other := start(t), start(t)
+	f.record(yes(alice))
+	f.record(yes(bob))
+	other.record(yes(alice))
+	path := f.link(alice)
+	token := strings.TrimPrefix(path, "/p/")
+	for i := range token {
+		flipped := byte('A')
+		if token[i] == 'A' {
+			flipped = 'B'
+		}
+		changed := token[:i] + string(flipped) + token[i+1:]
+		if _, err := f.Links.Open(changed); err == nil {
+			t.Fatalf("the link opens with character %d changed", i)
+		}
+	}
+	for _, bad := range []string{other.link(alice), "/p/x", "/p/" + token[:20], "/p/" + token + "AAAA"} {
+		f.get(bad).status(http.StatusNotFound).says("This link does not work")
+		f.post(bad + "/stop").status(http.StatusNotFound)
+	}
+	if got := f.status(bob); got != consent.StatusGranted {
+		t.Errorf("another person's record is %s", got)
+	}
+}
+
+func TestAFormFromAnotherSiteCannotSwitchAnything(t *testing.T) {
+	f := start(t)
+	f.record(yes(alice))
+	path := f.link(alice)
+	f.do(f.form(path, "cross-site", "was", f.get(path).field("was"))).status(http.StatusForbidden)
+	if got := f.status(alice); got != consent.StatusGranted {
+		t.Errorf("the record is %s", got)
+	}
+}
+
+func TestTheDownloadHoldsEveryActAboutTheBrand(t *testing.T) {
+	f := start(t)
+	r := yes(alice)
+	r.Evidence = "form 7"
+	f.record(r)
+	f.post(f.link(alice) + "/stop").status(200)
+	a := f.get(f.link(alice) + "/data.json").status(200).lacks("5550123")
+	var got struct {
+		Choices []struct{ Purpose, Status string }
+		History []struct{ Act, Source, Evidence string }
+	}
+	if err := json.Unmarshal([]byte(a.body), &got); err != nil {
+		t.Fatal(err, a.body)
+	}
+	if len(got.History) != 2 || got.History[0].Evidence != "form 7" || got.History[1].Source != "preference_centre" || len(got.Choices) != 1 || got.Choices[0].Status != "withdrawn" {
+		t.Errorf("got %+v", got)
+	}
+}
