@@ -276,3 +276,22 @@ func (f *talking) lastMessage() string {
 	}
 	return m.Text
 }
+
+// BenchmarkACallbackUntilItIsAnswered reports how long a STOP takes from the request to the answer, by when it is durable.
+func BenchmarkACallbackUntilItIsAnswered(b *testing.B) {
+	f := converse(b)
+	took := make([]time.Duration, 0, b.N)
+	n := 0
+	for b.Loop() {
+		n++
+		form := url.Values{"MessageSid": {"SM" + strconv.Itoa(n)}, "From": {"+120255501" + strconv.Itoa(10+n%90)}, "To": {"21610"}, "Body": {"STOP"}}
+		start := time.Now()
+		if status, body := f.fromTwilio("token", form); status != http.StatusOK {
+			b.Fatalf("got %d %s", status, body)
+		}
+		took = append(took, time.Since(start))
+	}
+	slices.Sort(took)
+	b.ReportMetric(float64(took[len(took)/2].Microseconds()), "µs/p50")
+	b.ReportMetric(float64(took[len(took)*99/100].Microseconds()), "µs/p99")
+}
