@@ -19,6 +19,10 @@ type serveCmd struct {
 	Data      string        `default:"./consentline-data" env:"CONSENTLINE_DATA" placeholder:"DIR" help:"The data directory; it is made if it is not there."`
 	Listen    string        `default:"127.0.0.1:8080" env:"CONSENTLINE_LISTEN" placeholder:"HOST:PORT" help:"The address to answer on; port 0 takes a free one."`
 	Rules     string        `env:"CONSENTLINE_RULES" placeholder:"DIR" help:"A folder of rule packs that stand over those built in, or none: then a grant allows. Left out: rules in the data directory, if it is there."`
+	Database  string        `env:"CONSENTLINE_DATABASE" placeholder:"URL" help:"A PostgreSQL database that several nodes may share, postgres://user@host/database; keep its password in a passfile. Left out: SQLite in the data directory."`
+	MasterKey string        `env:"CONSENTLINE_MASTER_KEY" placeholder:"FILE" help:"The key file that all nodes share. Left out: master.key in the data directory."`
+	OnlyNode  bool          `name:"single-node" help:"No other node uses the database: withdrawals wait for nobody."`
+	Freshness time.Duration `default:"500ms" placeholder:"TIME" help:"For how long a node may answer after it last polled the database, and so how long withdrawals wait; the same on all nodes."`
 	Demo      bool          `help:"Load a sample of about 5,000 fictional people into an empty ledger first."`
 	Origin    string        `env:"CONSENTLINE_ORIGIN" placeholder:"NAME" help:"The public log's name, such as consent.example/log. It stands in every checkpoint: choose it once."`
 	Grace     time.Duration `default:"15s" help:"How long calls under way may take when the server stops."`
@@ -35,7 +39,8 @@ At the first start it makes an admin key and prints it once. SIGINT or SIGTERM s
 
 Examples:
   consentline serve --demo
-  consentline serve --data /var/lib/consentline --listen 0.0.0.0:8080 --log-format json`
+  consentline serve --data /var/lib/consentline --listen 0.0.0.0:8080 --log-format json
+  consentline serve --database postgres://consentline@db/consentline --master-key /etc/consentline/master.key`
 }
 
 // started is what serve tells, once it answers.
@@ -48,7 +53,10 @@ type started struct {
 // Run serves until the context ends.
 func (c *serveCmd) Run(ctx context.Context, a *App) error {
 	log := c.logger(a)
-	s, err := server.Open(ctx, server.Config{DataDir: c.Data, Origin: c.Origin, Rules: c.Rules, Now: a.Now, Log: log})
+	s, err := server.Open(ctx, server.Config{
+		DataDir: c.Data, Database: c.Database, MasterKeyFile: c.MasterKey, SingleNode: c.OnlyNode, Delta: c.Freshness,
+		Origin: c.Origin, Rules: c.Rules, Now: a.Now, Log: log,
+	})
 	if errors.Is(err, server.ErrInUse) {
 		return describeOwner(c.Data, err)
 	}
