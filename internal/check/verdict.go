@@ -5,6 +5,7 @@ import (
 
 	"github.com/consentline/consentline/internal/consent"
 	"github.com/consentline/consentline/internal/phone"
+	"github.com/consentline/consentline/internal/policy"
 )
 
 // Question asks whether a brand may contact a number. The slices are only read, and not kept after the answer.
@@ -14,6 +15,9 @@ type Question struct {
 	Purpose []byte
 	Channel consent.Channel
 	At      time.Time // zero: now
+
+	// Place is where the person is known to be, beside what the number says, for the rules; zero: nothing is known.
+	Place policy.Place
 }
 
 // Outcome is the word that a verdict comes down to. The zero value denies.
