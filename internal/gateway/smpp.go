@@ -69,6 +69,13 @@ func (p *SMPP) Serve(ctx context.Context, l net.Listener) error {
 	}
 }
 
+// Tidy takes in long messages of which parts were lost. Run it every minute.
+func (p *SMPP) Tidy(ctx context.Context) error {
+	return p.joiner.Tidy(ctx, func(ctx context.Context, events []messaging.Event) error {
+		return p.config.Inbound(ctx, smpp.Name, events)
+	})
+}
+
 // pair is an ESME and its session with the SMSC.
 type pair struct {
 	proxy *SMPP

@@ -74,11 +74,16 @@ func (c *Conversations) Apply(d ledger.Definition) error { return c.Programmes.A
 // Send sends what is due. Run it every second, and again while it returns more than zero.
 func (c *Conversations) Send(ctx context.Context) (int, error) { return c.Outbox.RunOnce(ctx) }
 
-// Tidy records that requests have expired, and deletes what need not be kept. Run it every minute.
+// Tidy records that requests have expired, takes in long messages of which parts were lost, and deletes what need not be
+// kept. Run it every minute.
 func (c *Conversations) Tidy(ctx context.Context) (int, error) {
 	expired, err := c.OptIns.RunOnce(ctx)
 	purged, purgeErr := c.Outbox.Purge(ctx)
-	return expired + purged, errors.Join(err, purgeErr)
+	var lateErr error
+	if client := c.Providers.SMPP(); client != nil {
+		lateErr = client.Tidy(ctx)
+	}
+	return expired + purged, errors.Join(err, purgeErr, lateErr)
 }
 
 // ForgetNumber deletes what is kept of a number outside the ledger, as when its subject is erased.

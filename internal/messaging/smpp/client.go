@@ -101,6 +101,14 @@ func (c *Client) Connect(ctx context.Context) error {
 	return err
 }
 
+// Tidy takes in long messages of which parts were lost. Run it every minute.
+func (c *Client) Tidy(ctx context.Context) error {
+	if c.Deliver == nil {
+		return nil
+	}
+	return c.joiner.Tidy(ctx, c.Deliver)
+}
+
 // Close unbinds.
 func (c *Client) Close() {
 	c.mu.Lock()
@@ -212,14 +220,17 @@ func Events(j *Joiner, s *Short) ([]messaging.Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	var out []messaging.Event
+	return eventsOf(joined), nil
+}
+
+func eventsOf(joined []Joined) (out []messaging.Event) {
 	for _, m := range joined {
 		out = append(out, messaging.Event{
 			Kind: messaging.Text, ID: rand.Text(), Number: messaging.Plus(m.Source), Sender: messaging.Plus(m.Destination),
 			Channel: consent.SMS, Text: m.Text,
 		})
 	}
-	return out, nil
+	return out
 }
 
 // receiptOf reads a delivery receipt (appendix B): "id:… sub:… dlvrd:… submit date:… done date:… stat:… err:… text:…".

@@ -1,8 +1,11 @@
 package smpp
 
 import (
+	"context"
 	"sync"
 	"time"
+
+	"github.com/consentline/consentline/internal/messaging"
 )
 
 // Joiner puts the parts of long messages together. It is safe for concurrent use.
@@ -11,6 +14,9 @@ type Joiner struct {
 
 	mu      sync.Mutex
 	waiting map[joinKey]*joining
+
+	tidying sync.Mutex
+	late    []messaging.Event // given up, and not taken in yet; under tidying
 }
 
 type joinKey struct {
@@ -67,11 +73,27 @@ func (j *Joiner) Add(s *Short) ([]Joined, error) {
 	return out, nil
 }
 
-// Expire returns the messages whose rest has not come in time. Call it now and then, since nothing may arrive.
+// Expire returns the messages whose rest has not come in time.
 func (j *Joiner) Expire() []Joined {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.expire()
+}
+
+// Tidy lets messages be taken in whose rest has not come in time: what there is of them may say STOP. Those that cannot
+// be taken in are tried again the next time. Run it every minute.
+func (j *Joiner) Tidy(ctx context.Context, deliver func(context.Context, []messaging.Event) error) error {
+	j.tidying.Lock()
+	defer j.tidying.Unlock()
+	j.late = append(j.late, eventsOf(j.Expire())...)
+	if len(j.late) == 0 {
+		return nil
+	}
+	if err := deliver(ctx, j.late); err != nil {
+		return err
+	}
+	j.late = nil
+	return nil
 }
 
 // expire gives up what has waited too long. The caller holds mu.

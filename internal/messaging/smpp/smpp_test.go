@@ -2,6 +2,7 @@ package smpp
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -122,6 +123,35 @@ func TestAMessageWhoseRestIsLostIsReadAsItIs(t *testing.T) {
 	}
 	if got := j.Expire(); len(got) != 0 {
 		t.Errorf("again: got %v", got)
+	}
+}
+
+func TestWhatIsLeftOfALostMessageIsTakenInUntilThatSucceeds(t *testing.T) {
+	now := noon
+	j := &Joiner{Now: func() time.Time { return now }}
+	s := Split("STOP "+strings.Repeat("x", 200), 1)[0]
+	s.Source = International("12025550123")
+	if _, err := j.Add(&s); err != nil {
+		t.Fatal(err)
+	}
+	var got []messaging.Event
+	var fails error
+	deliver := func(_ context.Context, events []messaging.Event) error {
+		got = append(got, events...)
+		return fails
+	}
+	for _, c := range []struct {
+		pass  time.Duration
+		fails error
+		want  int
+	}{{0, nil, 0}, {joinTime, errors.New("away"), 1}, {0, nil, 2}, {joinTime, nil, 2}} {
+		now, fails = now.Add(c.pass), c.fails
+		if err := j.Tidy(t.Context(), deliver); !errors.Is(err, c.fails) || len(got) != c.want {
+			t.Errorf("got %d events, %v, want %d, %v", len(got), err, c.want, c.fails)
+		}
+	}
+	if got[0].ID != got[1].ID || !strings.HasPrefix(got[1].Text, "STOP ") {
+		t.Errorf("tried again as another event: %+v", got)
 	}
 }
 
