@@ -36,7 +36,7 @@ func (b *builder) compileBag(d draft) error {
 	if len(one.need) < 2 {
 		return errors.New("a bag needs two words or more")
 	}
-	b.set.bags[one.need[0]] = append(b.set.bags[one.need[0]], &one)
+	b.set.bags.file(one.need[0], &one)
 	return nil
 }
 
@@ -53,7 +53,7 @@ func (s *Set) gather(m *message, do func(p *pattern)) {
 				continue
 			}
 			for _, set := range sentence[i].sets {
-				for _, b := range s.bags[set] {
+				for _, b := range s.bags.under(set) {
 					if b.bit&m.langs != 0 && b.holds(sentence, i) {
 						do(&b.pattern)
 					}

@@ -82,14 +82,14 @@ func (b *builder) index(d draft) error {
 		return err
 	}
 	d.pattern.steps, d.pattern.bit = steps, b.numbers[d.pattern.lang]
-	index := map[string]map[uint16][]*pattern{
-		"phrase": b.set.phrases, "override": b.set.overrides, "guard": b.set.guards, "temper": b.set.tempers,
+	rules := map[string]*index[*pattern]{
+		"phrase": &b.set.phrases, "override": &b.set.overrides, "guard": &b.set.guards, "temper": &b.set.tempers,
 	}[d.kind]
 	for _, st := range steps {
 		if st.op != opWord {
 			continue
 		}
-		index[st.set] = append(index[st.set], d.pattern)
+		rules.file(st.set, d.pattern)
 		if !st.optional {
 			break
 		}

@@ -278,11 +278,11 @@ func found(p *pattern, label Label, scope Scope) Result {
 	return Result{Label: label, Scope: scope, Language: tag(p.lang), Rule: p.lang + "/" + p.id}
 }
 
-// each calls do with every pattern of the index, in a language spoken, that matches, and the tokens that it covers.
-func (s *Set) each(index map[uint16][]*pattern, m *message, guard bool, do func(p *pattern, from, to int)) {
+// each calls do with every pattern of the rules, in a language spoken, that matches, and the tokens that it covers.
+func (s *Set) each(rules index[*pattern], m *message, guard bool, do func(p *pattern, from, to int)) {
 	for i := range m.tokens {
 		for _, set := range m.tokens[i].sets {
-			for _, p := range index[set] {
+			for _, p := range rules.under(set) {
 				if p.bit&m.langs == 0 {
 					continue
 				}

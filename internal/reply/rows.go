@@ -31,9 +31,6 @@ func newBuilder() *builder {
 	return &builder{
 		set: &Set{
 			lexicon: map[string]entry{}, stems: map[string]entry{}, keywords: map[string][]keyword{},
-			overrides: map[uint16][]*pattern{}, guards: map[uint16][]*pattern{},
-			phrases: map[uint16][]*pattern{}, tempers: map[uint16][]*pattern{},
-			bags:  map[uint16][]*bag{},
 			typos: map[string]string{}, slipped: map[string]string{}, joined: map[string]string{}, nearGrant: map[string]string{},
 			ordinary: map[string]bool{}, reactions: map[string]bool{}, instructs: map[string]bool{},
 			elided: map[string]bool{},

@@ -34,8 +34,8 @@ type Set struct {
 	stemMax  int
 	keywords map[string][]keyword
 
-	overrides, guards, phrases, tempers map[uint16][]*pattern
-	bags                                map[uint16][]*bag
+	overrides, guards, phrases, tempers index[*pattern]
+	bags                                index[*bag]
 
 	contained  []contained
 	exclusions []string
@@ -54,6 +54,23 @@ type Set struct {
 	signatures []string
 
 	lead, joint, tail, after, laugh, noise, courtesy, negation uint16
+}
+
+// index files rules under the number of the set that their first word is in.
+type index[rule any] [][]rule
+
+func (x *index[rule]) file(set uint16, r rule) {
+	for len(*x) <= int(set) {
+		*x = append(*x, nil)
+	}
+	(*x)[set] = append((*x)[set], r)
+}
+
+func (x index[rule]) under(set uint16) []rule {
+	if int(set) >= len(x) {
+		return nil
+	}
+	return x[set]
 }
 
 // entry is what the patterns know of a word: the sets that it is in, and the languages of those patterns.
