@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/consentline/consentline/internal/check"
 	"github.com/consentline/consentline/internal/console"
 	"github.com/consentline/consentline/internal/form"
 	"github.com/consentline/consentline/internal/jobs"
@@ -34,10 +35,14 @@ const reportEvery = time.Minute
 
 // Console returns the pages for staff.
 func (s *Server) Console() http.Handler {
+	var cites check.Citations
+	if s.Rules != nil {
+		cites = s.Rules
+	}
 	return console.New(console.Config{
 		Ledger: s.Ledger, Index: s.Index, Catalog: s.Catalog, Lists: s.Lists, Gate: s.Gate, Recorder: s.Recorder,
 		Tree: s.Tree, Signer: s.Signer, Sessions: s.Sessions, Reports: s.Reports, Links: s.Links, Forms: s.Forms,
-		Now: s.Now, Log: s.Log,
+		Now: s.Now, Log: s.Log, Citations: cites,
 	})
 }
 
