@@ -71,7 +71,10 @@ func check1[T any](t testing.TB) func(T, error) T {
 
 const publicURL = "https://consent.example.com"
 
-func converse(t testing.TB) *talking {
+func converse(t testing.TB) *talking { return converseBy(t, "http://127.0.0.1:1", "") }
+
+// converseBy is a server whose messages go through a provider by default, and whose Twilio is at an address.
+func converseBy(t testing.TB, twilio, provider string) *talking {
 	t.Helper()
 	f := &talking{t: t, now: time.Now(), mailbox: filepath.Join(t.TempDir(), "messages.ndjson")}
 	db := check1[*sqlite.DB](t)(sqlite.Open(filepath.Join(t.TempDir(), "talk.db")))
@@ -92,7 +95,7 @@ func converse(t testing.TB) *talking {
 	check1[catalog.Purpose](t)(cat.CreatePurpose(t.Context(), "test", catalog.Purpose{ID: "marketing", Name: "Offers", Class: consent.Marketing}))
 	check1[catalog.Sender](t)(cat.CreateSender(t.Context(), "test", catalog.Sender{ID: "sc", Brand: "default", Kind: "short_code", Address: "21610", Channel: consent.SMS}))
 	file := check1[*filelog.Messenger](t)(filelog.Open(f.mailbox, nil, f.clock))
-	config := check1[providers.Config](t)(providers.Parse(strings.NewReader(`{"public_url":"` + publicURL + `","twilio":{"account_sid":"AC1","auth_token":"token","base_url":"http://127.0.0.1:1"},
+	config := check1[providers.Config](t)(providers.Parse(strings.NewReader(`{"public_url":"` + publicURL + `","default":"` + provider + `","twilio":{"account_sid":"AC1","auth_token":"token","base_url":"` + twilio + `"},
 		"generic":{"secrets":["` + secret + `"]}}`)))
 	set := check1[*providers.Set](t)(providers.New(config, file, f.clock))
 	f.talk = check1[*inbound.Conversations](t)(inbound.Open(t.Context(), inbound.Parts{Ledger: f.ledger, Catalog: cat, DB: db, Vault: v, Providers: set, Now: f.clock}))
@@ -227,6 +230,26 @@ func TestARequestForConfirmationIsAskedReadAndConfirmed(t *testing.T) {
 	}
 	if status, raw := f.call(http.MethodPost, "/v1/optins", strings.Replace(body, "1202555", "4477009", 1), asJSON, &p); status != http.StatusUnprocessableEntity {
 		t.Errorf("another country: got %d %s", status, raw)
+	}
+}
+
+func TestAQuestionThatTheProviderRefusesSinceThePersonOptedOutThereIsAWithdrawal(t *testing.T) {
+	refuses := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = w.Write([]byte(`{"code":21610,"status":400}`))
+	}))
+	defer refuses.Close()
+	f := converseBy(t, refuses.URL, "twilio")
+	var asked httpapi.OptInAnswer
+	f.call(http.MethodPost, "/v1/optins", `{"number":"+12025550123","purpose":"marketing","text":"Offers by SMS.","language":"en"}`, asJSON, &asked)
+	check1[int](t)(f.talk.Send(t.Context()))
+	r := check1[consent.Record](t)(f.ledger.RecordAt(t.Context(), 12025550123, consent.Scope{Brand: "default", Purpose: "marketing", Channel: consent.SMS}, ledger.Moment{}))
+	if r.Status != consent.StatusWithdrawn || r.Source != consent.Provider {
+		t.Errorf("record: got %s from %s, want withdrawn, told by the provider", r.Status, r.Source)
+	}
+	f.call(http.MethodGet, "/v1/optins/"+asked.ID, "", nil, &asked)
+	if asked.Status != "ended" {
+		t.Errorf("request: got %s, want ended", asked.Status)
 	}
 }
 

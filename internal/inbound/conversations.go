@@ -2,6 +2,7 @@ package inbound
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"time"
 
@@ -59,6 +60,7 @@ func Open(ctx context.Context, p Parts) (*Conversations, error) {
 		Ledger: p.Ledger, Catalog: p.Catalog, DB: p.DB, Vault: p.Vault, Outbox: box, OptIns: requests, Programmes: programmes,
 		Now: p.Now, Texts: p.Texts, Keywords: p.Keywords, RevokeAllFrom: p.RevokeAllFrom,
 	})}
+	box.Settled = c.refused
 	if client := p.Providers.SMPP(); client != nil {
 		client.Deliver = func(ctx context.Context, events []messaging.Event) error {
 			_, err := c.Take(ctx, "smpp", events)
@@ -66,6 +68,18 @@ func Open(ctx context.Context, p Parts) (*Conversations, error) {
 		}
 	}
 	return c, nil
+}
+
+// refused records what a provider says of a person when it does not take our message: that they opted out there.
+func (c *Conversations) refused(ctx context.Context, m outbox.Message, err error) error {
+	var e *messaging.SendError
+	if !errors.As(err, &e) || e.Reason != messaging.OptedOut {
+		return nil
+	}
+	_, err = c.Take(ctx, m.Provider, []messaging.Event{{
+		Kind: messaging.OptedOutThere, ID: hex.EncodeToString(m.ID[:]), Number: m.To.String(), Sender: m.From, Channel: m.Channel, Code: e.Code,
+	}})
+	return err
 }
 
 // Apply puts a committed definition in force; those of other kinds are ignored.

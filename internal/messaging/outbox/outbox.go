@@ -47,8 +47,9 @@ type Outbox struct {
 	// Messenger returns what sends for a provider. It must return one for every name.
 	Messenger func(provider string) messaging.Messenger
 
-	// Settled, if set, hears what became of each message; err is nil when the provider took it.
-	Settled func(ctx context.Context, kind string, id [16]byte, err error)
+	// Settled, if set, hears what became of each message that was handed over; err is nil when the provider took it. What
+	// it returns is an error of RunOnce, and the message is settled all the same.
+	Settled func(ctx context.Context, m Message, err error) error
 }
 
 // The states of a message, as they stand in the table.
@@ -218,7 +219,9 @@ func (o *Outbox) settle(ctx context.Context, c claimed, receipt messaging.Receip
 		return err
 	})
 	if err == nil && state != due && o.Settled != nil {
-		o.Settled(ctx, c.kind, c.id, sendErr)
+		err = o.Settled(ctx, Message{
+			ID: c.id, Kind: c.kind, Provider: c.Provider, To: c.To, From: c.From, Channel: c.Channel, Text: c.Text,
+		}, sendErr)
 	}
 	return err
 }

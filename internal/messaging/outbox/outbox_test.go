@@ -48,7 +48,13 @@ func open(t *testing.T) *fixture {
 	f.Outbox = &outbox.Outbox{
 		DB: db, Vault: v, Now: func() time.Time { return f.now },
 		Messenger: func(string) messaging.Messenger { return f },
-		Settled:   func(_ context.Context, _ string, _ [16]byte, err error) { f.settled = append(f.settled, err) },
+		Settled: func(_ context.Context, m outbox.Message, err error) error {
+			if m.To != alice && m.To != bob {
+				t.Errorf("settled: got %+v", m)
+			}
+			f.settled = append(f.settled, err)
+			return nil
+		},
 	}
 	return f
 }
