@@ -224,13 +224,18 @@ func (s *Set) sentences(m *message) (Result, bool) {
 		v.final = true
 	})
 	s.mask(m)
-	s.each(s.phrases, m, false, func(p *pattern, _, _ int) { v.add(p) })
+	var outs []span
+	s.each(s.phrases, m, false, func(p *pattern, from, to int) {
+		v.add(p)
+		if p.label == OptOut {
+			outs = append(outs, span{from, to})
+		}
+	})
 	if v.out == nil {
 		s.gather(m, v.add)
 	}
 	if v.out != nil {
-		var temper *pattern
-		s.each(s.tempers, m, false, func(p *pattern, _, _ int) { temper = p })
+		temper := s.tempering(m, outs)
 		switch {
 		case temper != nil && !v.final:
 			return found(temper, Ambiguous, NoScope), true
@@ -248,11 +253,52 @@ func (s *Set) sentences(m *message) (Result, bool) {
 	return Result{}, false
 }
 
+// span is the tokens that a pattern covers: from, and up to but not to.
+type span struct{ from, to int }
+
+func (a span) meets(b span) bool { return a.from < b.to && b.from < a.to }
+
+// clause widens a span to the breaks around it.
+func (m *message) clause(a span) span {
+	for a.from > 0 && m.tokens[a.from].brk == noBreak {
+		a.from--
+	}
+	for a.to < len(m.tokens) && m.tokens[a.to].brk == noBreak {
+		a.to++
+	}
+	return a
+}
+
+// tempering finds the condition that a withdrawal stands under. A condition that is part of one withdrawal ("no texts
+// at night") leaves another untouched ("remove my number"); one that stands apart ("just kidding") is about them all.
+func (s *Set) tempering(m *message, outs []span) *pattern {
+	var temper *pattern
+	var local []span
+	apart := false
+	s.each(s.tempers, m, false, func(p *pattern, from, to int) {
+		temper = p
+		at := m.clause(span{from, to})
+		if slices.ContainsFunc(outs, at.meets) {
+			local = append(local, at)
+		} else {
+			apart = true
+		}
+	})
+	if temper == nil || apart {
+		return temper
+	}
+	for _, o := range outs {
+		if !slices.ContainsFunc(local, o.meets) {
+			return nil
+		}
+	}
+	return temper
+}
+
 // mask hides the words that a guard takes, unless a withdrawal starts before it, or where it does and is longer: "wrong
 // number on the invoice" is hidden, "you have the wrong number" is not. A guard that starts with a negation gives way only
 // to words beyond it: "I want not to stop".
 func (s *Set) mask(m *message) {
-	type span struct{ from, to int }
 	var outs []span
 	s.each(s.phrases, m, false, func(p *pattern, from, to int) {
 		if p.label == OptOut && !p.bare {
