@@ -228,13 +228,14 @@ func (r *Recorder) checkScope(p *Report, n phone.Number) error {
 		return &InvalidError{CodeMissingField, "purpose", "is missing: name one of the purposes that are defined"}
 	}
 	if b := p.brand(); b != consent.Any {
-		if brand, err := r.catalog.Brand(string(b)); err != nil || brand.Retired {
-			return &InvalidError{CodeUnknownBrand, "brand", fmt.Sprintf("%q is not defined: define it with POST /v1/brands, or leave it out for %q", b, DefaultBrand)}
+		// What is retired takes no new yes, but every no.
+		if brand, err := r.catalog.Brand(string(b)); err != nil || brand.Retired && !p.Act.Restricts() {
+			return &InvalidError{CodeUnknownBrand, "brand", fmt.Sprintf("is not defined: define it with POST /v1/brands, or leave it out for %q", DefaultBrand)}
 		}
 	}
 	if p.Purpose != consent.Any {
-		if purpose, err := r.catalog.Purpose(string(p.Purpose)); err != nil || purpose.Retired {
-			return &InvalidError{CodeUnknownPurpose, "purpose", fmt.Sprintf("%q is not defined: define it with POST /v1/purposes", p.Purpose)}
+		if purpose, err := r.catalog.Purpose(string(p.Purpose)); err != nil || purpose.Retired && !p.Act.Restricts() {
+			return &InvalidError{CodeUnknownPurpose, "purpose", "is not defined: define it with POST /v1/purposes"}
 		}
 	}
 	if n.Extension() != "" && p.Channel.Texts() {

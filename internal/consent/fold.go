@@ -31,7 +31,10 @@ func (p place) compare(q place) int {
 
 // Fold returns the record that a set of acts amounts to, in whatever order and however often they are given. The acts
 // must all cover the one scope that the record is for. The slice is sorted in place.
-func Fold(acts []Act) Record {
+func Fold(acts []Act) Record { return FoldEach(acts, func(Act, Record) {}) }
+
+// FoldEach is Fold, and tells of each act what the record was right after it.
+func FoldEach(acts []Act, each func(Act, Record)) Record {
 	slices.SortFunc(acts, func(a, b Act) int { return placeOf(a).compare(placeOf(b)) })
 	var r Record
 	for i, a := range acts {
@@ -39,6 +42,7 @@ func Fold(acts []Act) Record {
 			continue
 		}
 		r = step(r, a)
+		each(a, r)
 	}
 	return r
 }

@@ -64,6 +64,9 @@ func (b *batch) run(ctx context.Context, group []*request) error {
 		}
 		b.results = append(b.results, results)
 	}
+	if err := b.refold(ctx); err != nil {
+		return err
+	}
 	return b.write(ctx)
 }
 
@@ -91,7 +94,7 @@ func (b *batch) decide(ctx context.Context, p *prepared, out *Result) error {
 		key, subject = who.Key, who.id
 		act := p.Act
 		act.Seq, act.RecordedAt = seq, b.at
-		act.EffectiveAt = happened(act.EffectiveAt, act.Dated, b.at)
+		act.EffectiveAt = happened(act, b.at)
 		if err := b.apply(ctx, who, act, out); err != nil {
 			return err
 		}
@@ -120,56 +123,36 @@ func (b *batch) person(p *prepared) *person {
 	return who
 }
 
-// apply folds the act into every record that it covers.
+// apply folds the act into every record that it covers: at once where it follows all that the record is folded from,
+// else together with all others of the batch that do not, in refold.
 func (b *batch) apply(ctx context.Context, who *person, act consent.Act, out *Result) error {
 	who.acts = append(who.acts, act)
 	own, err := b.record(ctx, who, act.Scope)
 	if err != nil {
 		return err
 	}
-	late := !own.Follows(act)
+	out.Scope = act.Scope
+	anyLate := false
 	for _, h := range who.records {
 		if h != own && !governs(act, h.scope) {
 			continue
 		}
-		before := h.Record
-		if err := b.fold(ctx, who, h, act); err != nil {
-			return err
+		h.dirty = true
+		if h.late || !h.Follows(act) {
+			h.late, anyLate = true, true
+			continue
 		}
+		before := h.Record
+		h.Record = h.Next(act)
 		out.restricts = out.restricts || weaker(before, h.Record)
 	}
-	out.Scope, out.Record = act.Scope, own.Record
-	switch {
-	case own.Conflict == act.Seq:
+	if anyLate {
+		who.waiting = append(who.waiting, waiting{act, own, out})
+	}
+	out.Record = own.Record
+	if own.Conflict == act.Seq {
 		out.Outcome = Conflicting
-	case late && own.Entry != act.Seq:
-		out.Outcome = Superseded
 	}
-	return nil
-}
-
-func (b *batch) fold(ctx context.Context, who *person, h *held, act consent.Act) error {
-	h.dirty = true
-	if h.Follows(act) {
-		h.Record = h.Next(act)
-		return nil
-	}
-	return b.refold(ctx, who, h)
-}
-
-// refold folds everything the subject ever did that covers the scope: the way to take in an act that arrived late, and
-// to start a record in a scope that wildcard restrictions may already cover.
-func (b *batch) refold(ctx context.Context, who *person, h *held) error {
-	if err := b.readHistory(ctx, who); err != nil {
-		return err
-	}
-	var acts []consent.Act
-	for _, a := range who.acts {
-		if governs(a, h.scope) {
-			acts = append(acts, a)
-		}
-	}
-	h.Record = consent.Fold(acts)
 	return nil
 }
 
@@ -217,6 +200,7 @@ type held struct {
 	scopeID int64
 	stored  bool // there is a row already
 	dirty   bool
+	late    bool // it waits to be folded anew, from all there is
 }
 
 // person is a subject in hand, with all their records.
@@ -226,6 +210,7 @@ type person struct {
 	records  map[int64]*held
 	acts     []consent.Act // of this batch; all there are once complete
 	complete bool
+	waiting  []waiting
 }
 
 // record returns the subject's record in a scope, which begins with whatever wildcard restrictions cover it.
@@ -237,16 +222,9 @@ func (b *batch) record(ctx context.Context, who *person, scope consent.Scope) (*
 	if h, ok := who.records[id]; ok {
 		return h, nil
 	}
-	h := &held{scope: scope, scopeID: id}
-	if scope.Concrete() && who.restrictedWidely() {
-		// The act at hand is in who.acts already; it is folded by the caller, so it is left out here.
-		acts := who.acts
-		who.acts = acts[:len(acts)-1]
-		err = b.refold(ctx, who, h)
-		who.acts = append(who.acts, acts[len(acts)-1])
-	}
+	h := &held{scope: scope, scopeID: id, late: scope.Concrete() && who.restrictedWidely()}
 	who.records[id] = h
-	return h, err
+	return h, nil
 }
 
 func (p *person) restrictedWidely() bool {

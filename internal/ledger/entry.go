@@ -153,18 +153,31 @@ func (b *Body) act(seq uint64, recordedAt time.Time) consent.Act {
 	ref, _ := ParseDisclosure(b.Disclosure)
 	return consent.Act{
 		Kind: b.Act, Scope: consent.Scope{Brand: b.Brand, Purpose: b.Purpose, Channel: channel},
-		EffectiveAt: happened(b.EffectiveAt.orZero(), b.EffectiveAt != nil, recordedAt), RecordedAt: recordedAt, Dated: b.EffectiveAt != nil,
+		EffectiveAt: b.happened(recordedAt), RecordedAt: recordedAt, Dated: b.EffectiveAt != nil,
 		Level: b.Level, Confirmed: b.Confirmed, Source: b.Source, Via: b.Via, Method: b.Method,
 		ValidUntil: b.ValidUntil.orZero(), ReviewAt: b.ReviewAt.orZero(),
 		Disclosure: ref, Evidence: b.Evidence, Seq: seq,
 	}
 }
 
+// happened returns when the act took effect in the fold.
+func (b *Body) happened(recordedAt time.Time) time.Time {
+	return happened(consent.Act{Kind: b.Act, Via: b.Via, EffectiveAt: b.EffectiveAt.orZero(), Dated: b.EffectiveAt != nil}, recordedAt)
+}
+
+// slowClock is by how much the clock of whoever reports a no as it is said may be behind ours.
+const slowClock = time.Minute
+
 // happened returns when an act took effect: as it was told, but never later than it was recorded. A clock that is ahead
-// of ours would otherwise date a yes after a no that is said before that moment comes.
-func happened(told time.Time, dated bool, recordedAt time.Time) time.Time {
-	if !dated || told.After(recordedAt) {
+// of ours would otherwise date a yes after a no that is said before that moment comes. A no that is told live took
+// effect when it was recorded, if it is dated just before: on a clock that is behind ours it would otherwise lose
+// against the yes that it ends.
+func happened(a consent.Act, recordedAt time.Time) time.Time {
+	switch {
+	case !a.Dated, a.EffectiveAt.After(recordedAt):
+		return recordedAt
+	case a.Kind.Restricts() && a.Via == consent.Live && recordedAt.Sub(a.EffectiveAt) < slowClock:
 		return recordedAt
 	}
-	return told
+	return a.EffectiveAt
 }

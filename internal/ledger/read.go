@@ -136,7 +136,7 @@ func (l *Ledger) seenKeys(item Item, body Body) []seenKey {
 		keys = append(keys, seenKey{l.vault.Digest("idempotency", item.By, item.IdempotencyKey), [16]byte{}, ErrKeyReused})
 	}
 	if item.EventID != "" {
-		keys = append(keys, seenKey{l.vault.Digest("event", body.Source.String(), item.EventID), [16]byte{}, ErrEventReused})
+		keys = append(keys, seenKey{l.vault.Digest(item.event()...), [16]byte{}, ErrEventReused})
 	}
 	if len(keys) == 0 {
 		return nil
@@ -221,4 +221,14 @@ func (b *batch) recordedAt(ctx context.Context, seq uint64) (at time.Time, err e
 		return at, &DamagedError{seq, "it is missing"}
 	}
 	return at, err
+}
+
+// event names what a source reported under its event id. One message may end consent in several scopes, and a no must
+// not be lost to an id that a yes had: so of what restricts, the scope is part of the name.
+func (it *Item) event() []string {
+	source := it.Act.Source.String()
+	if it.Kind == KindAct && it.Act.Kind.Restricts() {
+		return []string{"event that restricts", source, it.EventID, it.Act.Scope.String()}
+	}
+	return []string{"event", source, it.EventID}
 }
