@@ -48,6 +48,7 @@ type started struct {
 	Address string `json:"address"`
 	Data    string `json:"data"`
 	Key     string `json:"key,omitempty"` // of an admin; only when there was none
+	Console string `json:"console"`       // with a first key, a link that signs in once
 }
 
 // Run serves until the context ends.
@@ -116,12 +117,18 @@ const freePort = 8081
 // was made before a failure to listen would be lost unseen.
 func (c *serveCmd) greet(ctx context.Context, a *App, s *server.Server, addr net.Addr) error {
 	out := started{Address: "http://" + addr.String(), Data: c.Data}
+	out.Console = out.Address + "/console/"
 	if len(s.Gate.Keys()) == 0 {
-		_, secret, err := s.Gate.Create(ctx, access.Local, access.Key{Name: "first admin key", Role: access.Admin})
+		key, secret, err := s.Gate.Create(ctx, access.Local, access.Key{Name: "first admin key", Role: access.Admin})
 		if err != nil {
 			return fmt.Errorf("make the first admin key: %w", err)
 		}
+		link, err := s.Sessions.Link(ctx, key.ID, firstLinkLasts)
+		if err != nil {
+			return fmt.Errorf("make the first link to the console: %w", err)
+		}
 		out.Key = secret
+		out.Console += "enter/" + link
 	}
 	if _, err := own(c.Data, a.Now(), addr.String()); err != nil {
 		return err
@@ -133,10 +140,15 @@ func (c *serveCmd) greet(ctx context.Context, a *App, s *server.Server, addr net
 	if c.JSON {
 		return json.NewEncoder(a.Out).Encode(out)
 	}
+	console := out.Console
 	key := "there is one already; make another with: consentline keys create --data " + c.Data + " --role admin NAME"
 	if out.Key != "" {
 		key = out.Key + "  (shown only now: keep it)"
+		console += "  (signs you in once, within an hour)"
 	}
-	_, err := fmt.Fprintf(a.Out, "Consentline answers at %s\n  documentation  %s/docs\n  admin key      %s\n", out.Address, out.Address, key)
+	_, err := fmt.Fprintf(a.Out, "Consentline answers at %s\n  documentation  %s/docs\n  admin key      %s\n  console        %s\n", out.Address, out.Address, key, console)
 	return err
 }
+
+// firstLinkLasts is for how long the link of the first start signs in.
+const firstLinkLasts = time.Hour
