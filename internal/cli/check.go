@@ -15,6 +15,7 @@ type checkCmd struct {
 	At      string `placeholder:"TIME" help:"Ask as of this moment; left out: now."`
 	KnownAt string `placeholder:"TIME" help:"Answer on what was known at this moment; left out: now."`
 	Receipt bool   `help:"Add a signed statement, which verify checks offline; with --json."`
+	Explain bool   `help:"Add every rule that speaks about the contact, and where the person may be."`
 	Quiet   bool   `short:"q" help:"Write nothing; the exit code tells."`
 	target
 	jsonFlag
@@ -46,6 +47,8 @@ type verdict struct {
 	UseWithinMS   int64       `json:"use_within_ms"`
 	Revision      uint64      `json:"revision"`
 	CheckedAt     time.Time   `json:"checked_at"`
+
+	explained *wireApplicable // nil unless asked for
 }
 
 // Run asks, and makes the verdict the exit code.
@@ -86,12 +89,18 @@ func (c *checkCmd) ask(ctx context.Context, a *App) (raw json.RawMessage, v verd
 		}
 		question["receipt"] = true
 	}
+	if c.Explain && c.JSON {
+		return nil, v, errors.New("--explain is for people: ask POST /v1/rules/applicable for JSON")
+	}
 	conn, err := c.connect(ctx, a, mustExist)
 	if err != nil {
 		return nil, v, err
 	}
 	defer func() { err = errors.Join(err, conn.close()) }()
-	raw, err = conn.call(ctx, http.MethodPost, "/v1/checks", question, &v)
+	if raw, err = conn.call(ctx, http.MethodPost, "/v1/checks", question, &v); err == nil && c.Explain {
+		_, said, failed := conn.applicable(ctx, c.Number, c.Purpose, c.Channel)
+		v.explained, err = &said, failed
+	}
 	return raw, v, err
 }
 
@@ -125,5 +134,8 @@ func (v *verdict) print(a *App) error {
 	if v.Verdict == "allow" {
 		t.row("use within", time.Duration(v.UseWithinMS)*time.Millisecond)
 	}
-	return t.flush()
+	if err := t.flush(); err != nil || v.explained == nil {
+		return err
+	}
+	return v.explained.print(a)
 }

@@ -61,6 +61,7 @@ type grammar struct {
 	Export   exportCmd   `cmd:"" help:"Write out every current record, or a copy of the public log."`
 	Classify classifyCmd `cmd:"" help:"Say what inbound texts mean for consent."`
 	Lists    listsCmd    `cmd:"" help:"Keep suppression lists."`
+	Rules    rulesCmd    `cmd:"" help:"Read, check and test the rules of law and contracts."`
 	Verify   verifyCmd   `cmd:"" help:"Check a copy of the log, a served log, a receipt or a proof."`
 	Doctor   doctorCmd   `cmd:"" help:"Look for what is wrong with a data directory and its server."`
 	Bench    benchCmd    `cmd:"" help:"Measure this machine."`

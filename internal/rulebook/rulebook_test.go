@@ -277,11 +277,11 @@ func BenchmarkCheckWithAllRules(b *testing.B) {
 				changes[i] = granted(phone.Number(12025000000+i), consent.Marketing, consent.ExpressWritten)
 			}
 			x := index(b, book(b, packs), changes...)
-			purpose, i := []byte("marketing"), 0
+			brand, purpose, i := []byte("acme"), []byte("marketing"), 0
 			b.ReportAllocs()
 			for b.Loop() {
 				i = (i*1103515245 + 12345) & (records - 1)
-				q := check.Question{Number: phone.Number(12025000000 + i), Brand: []byte("acme"), Purpose: purpose, Channel: consent.SMS}
+				q := check.Question{Number: phone.Number(12025000000 + i), Brand: brand, Purpose: purpose, Channel: consent.SMS}
 				if v := x.Check(q); v.Outcome != check.Allow {
 					b.Fatal(v.Outcome)
 				}

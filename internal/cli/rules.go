@@ -1,0 +1,249 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"strings"
+
+	"github.com/consentline/consentline/internal/policy"
+	"github.com/consentline/consentline/internal/rulebook"
+)
+
+type rulesCmd struct {
+	List  rulesListCmd  `cmd:"" help:"List the packs of rules in force."`
+	Show  rulesShowCmd  `cmd:"" help:"Show a pack with its rules, or one rule."`
+	Apply rulesApplyCmd `cmd:"" help:"Show which rules speak about contact with a number."`
+	Lint  rulesLintCmd  `cmd:"" help:"Look for what is wrong, old or unverified in packs."`
+	Test  rulesTestCmd  `cmd:"" help:"Judge worked examples and compare with what they say."`
+}
+
+// Help implements kong.HelpProvider.
+func (rulesCmd) Help() string {
+	return `The rules are data, not legal advice. What is not verified was not read in its source; it holds all the same.`
+}
+
+type wireRule struct {
+	ID       string `json:"id"`
+	Pack     string `json:"pack"`
+	Kind     string `json:"kind"`
+	Requires string `json:"requires"`
+	Citation string `json:"citation"`
+	Source   string `json:"source"`
+	Verified bool   `json:"verified"`
+	Note     string `json:"note"`
+	Changed  bool   `json:"changed"`
+}
+
+func (r *wireRule) row(t *table) {
+	t.row(r.ID, r.Kind, checked(r.Verified), r.Citation, r.Requires)
+}
+
+func checked(verified bool) string {
+	if verified {
+		return "verified"
+	}
+	return "not verified"
+}
+
+type wirePacks struct {
+	Packs []struct {
+		Pack    string     `json:"pack"`
+		Title   string     `json:"title"`
+		Version string     `json:"version"`
+		Rules   []wireRule `json:"rules"`
+	} `json:"packs"`
+	Overrides []json.RawMessage `json:"overrides"`
+	Bans      []json.RawMessage `json:"bans"`
+}
+
+// readPacks asks for the packs in force and, with --json, writes the answer.
+func readPacks(ctx context.Context, a *App, t *target, asJSON bool) (packs wirePacks, err error) {
+	conn, err := t.connect(ctx, a, mustExist)
+	if err != nil {
+		return packs, err
+	}
+	defer func() { err = errors.Join(err, conn.close()) }()
+	raw, err := conn.call(ctx, http.MethodGet, "/v1/rules", nil, &packs)
+	if err == nil && asJSON {
+		err = writeJSON(a.Out, raw)
+	}
+	return packs, err
+}
+
+type rulesListCmd struct {
+	target
+	jsonFlag
+}
+
+// Run lists the packs.
+func (c *rulesListCmd) Run(ctx context.Context, a *App) error {
+	packs, err := readPacks(ctx, a, &c.target, c.JSON)
+	if err != nil || c.JSON {
+		return err
+	}
+	t := newTable(a.Out)
+	t.row("pack", "as of", "rules", "verified", "title")
+	for _, p := range packs.Packs {
+		verified := 0
+		for _, r := range p.Rules {
+			if r.Verified {
+				verified++
+			}
+		}
+		t.row(p.Pack, p.Version, len(p.Rules), verified, p.Title)
+	}
+	t.row(fmt.Sprintf("%d overrides and %d bans of the operator", len(packs.Overrides), len(packs.Bans)))
+	return t.flush()
+}
+
+type rulesShowCmd struct {
+	Name string `arg:"" help:"A pack such as us, or a rule such as us.hours_marketing."`
+	target
+}
+
+// Run shows a pack or a rule.
+func (c *rulesShowCmd) Run(ctx context.Context, a *App) error {
+	packs, err := readPacks(ctx, a, &c.target, false)
+	if err != nil {
+		return err
+	}
+	t, found := newTable(a.Out), false
+	for _, p := range packs.Packs {
+		for _, r := range p.Rules {
+			switch c.Name {
+			case p.Pack:
+				r.row(t)
+			case r.ID:
+				r.row(t)
+				t.pair("source", r.Source)
+				t.pair("note", r.Note)
+			default:
+				continue
+			}
+			found = true
+		}
+	}
+	if !found {
+		return fmt.Errorf("there is no pack and no rule %q: see consentline rules list", c.Name)
+	}
+	return t.flush()
+}
+
+type rulesApplyCmd struct {
+	Number  string `arg:"" help:"The number, with a plus sign and the country code."`
+	Purpose string `required:"" help:"What the contact is for."`
+	Channel string `required:"" help:"The means of contact."`
+	target
+	jsonFlag
+}
+
+// Run shows what applies to a number.
+func (c *rulesApplyCmd) Run(ctx context.Context, a *App) (err error) {
+	conn, err := c.connect(ctx, a, mustExist)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, conn.close()) }()
+	raw, said, err := conn.applicable(ctx, c.Number, c.Purpose, c.Channel)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return writeJSON(a.Out, raw)
+	}
+	return said.print(a)
+}
+
+// wireApplicable is what speaks about a contact.
+type wireApplicable struct {
+	Regions  []string   `json:"regions"`
+	Zones    []string   `json:"time_zones"`
+	Evidence []string   `json:"evidence"`
+	Rules    []wireRule `json:"rules"`
+}
+
+func (c *connection) applicable(ctx context.Context, number, purpose, channel string) (raw json.RawMessage, said wireApplicable, err error) {
+	question := map[string]any{"number": number, "purpose": purpose, "channel": channel}
+	raw, err = c.call(ctx, http.MethodPost, "/v1/rules/applicable", question, &said)
+	return raw, said, err
+}
+
+func (w *wireApplicable) print(a *App) error {
+	t := newTable(a.Out)
+	t.pair("regions", strings.Join(w.Regions, ", "))
+	t.pair("time zones", strings.Join(w.Zones, ", "))
+	t.pair("evidence", strings.Join(w.Evidence, ", "))
+	if err := t.flush(); err != nil {
+		return err
+	}
+	t = newTable(a.Out)
+	for _, r := range w.Rules {
+		r.row(t)
+	}
+	return t.flush()
+}
+
+type rulesLintCmd struct {
+	Dir string `arg:"" optional:"" help:"A folder of packs that stand over those built in; left out: those built in alone."`
+}
+
+// Run reads the packs as a server would, and tells what their keeper should know.
+func (c *rulesLintCmd) Run(a *App) error {
+	packs, err := rulebook.Load(c.Dir)
+	if err != nil {
+		return err
+	}
+	found, err := policy.Lint(packs, a.Now())
+	if err != nil {
+		return err
+	}
+	for _, f := range found {
+		if _, err := fmt.Fprintln(a.Out, f); err != nil {
+			return err
+		}
+	}
+	_, err = fmt.Fprintf(a.Out, "%d packs can be used; %d remarks\n", len(packs), len(found))
+	return err
+}
+
+type rulesTestCmd struct {
+	Dir string `arg:"" optional:"" help:"A folder with packs and examples (*.tsv); left out: those built in."`
+}
+
+// Run judges the examples; one that comes out otherwise is a failure.
+func (c *rulesTestCmd) Run(a *App) error {
+	packs, err := rulebook.Load(c.Dir)
+	if err != nil {
+		return err
+	}
+	rules, err := policy.Compile(packs)
+	if err != nil {
+		return err
+	}
+	from := policy.BuiltInCases()
+	if c.Dir != "" {
+		from = os.DirFS(c.Dir)
+	}
+	cases, err := policy.ReadCases(from)
+	if err != nil {
+		return err
+	}
+	if len(cases) == 0 {
+		return fmt.Errorf("there are no examples in %s: want files that end in .tsv", c.Dir)
+	}
+	wrong := rules.RunCases(cases)
+	for _, w := range wrong {
+		if _, err := fmt.Fprintf(a.Out, "%s:%d: %s\n\tgot %s\n", w.Case.File, w.Case.Line, w.Case.Text, w.Got); err != nil {
+			return err
+		}
+	}
+	if len(wrong) > 0 {
+		return fmt.Errorf("%d of %d examples came out otherwise", len(wrong), len(cases))
+	}
+	_, err = fmt.Fprintf(a.Out, "%d examples came out as written\n", len(cases))
+	return err
+}
