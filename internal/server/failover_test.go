@@ -41,6 +41,18 @@ func cabled(t testing.TB, c *pgtest.Cluster, nodes int, log *locked) (servers []
 	return servers, cables
 }
 
+// openDefault opens a node with the product's own times.
+func openDefault(t testing.TB, c *pgtest.Cluster, key string) *server.Server {
+	t.Helper()
+	s, err := server.Open(ctx, server.Config{
+		Database: c.URL("postgres"), MasterKeyFile: key, DataDir: t.TempDir(), Rules: server.NoRules,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
 // locked is a buffer for many writers.
 type locked struct {
 	mu sync.Mutex

@@ -1,0 +1,139 @@
+package server_test
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/consentline/consentline/internal/access"
+	"github.com/consentline/consentline/internal/act"
+	"github.com/consentline/consentline/internal/check"
+	"github.com/consentline/consentline/internal/consent"
+	"github.com/consentline/consentline/internal/ledger"
+	"github.com/consentline/consentline/internal/testkit/pgtest"
+)
+
+// number returns one of the numbers +1 202 555 0100 and on: benchmarks send nothing to anybody.
+func number(n uint64) string { return fmt.Sprintf("+1202%07d", 5550100+n%4_000_000) }
+
+func grants(from, count uint64) []act.Report {
+	out := make([]act.Report, count)
+	for i := range out {
+		out[i] = act.Report{
+			Number: number(from + uint64(i)), Purpose: "marketing", Channel: consent.SMS, Act: consent.Granted, Source: consent.WebForm,
+		}
+	}
+	return out
+}
+
+// BenchmarkSingleActs records single durable acts from 64 callers through one node, and reports the rate beside that of
+// pgbench for an insert and an upsert of the same shape, over 64 connections to the same server.
+func BenchmarkSingleActs(b *testing.B) {
+	c := pgtest.Start(b, "max_connections=200", "shared_buffers=256MB")
+	c.SQL(b, "postgres", "CREATE TABLE bench_log (seq BIGSERIAL PRIMARY KEY, at BIGINT, body BYTEA, leaf BYTEA)",
+		"CREATE TABLE bench_now (subject BIGINT PRIMARY KEY, status BIGINT, entry BIGINT, at BIGINT)")
+	reference := c.Bench(b, `\set id random(1, 1000000)
+BEGIN;
+INSERT INTO bench_log (at, body, leaf) VALUES (:id, decode(repeat('ab', 300), 'hex'), decode(repeat('cd', 32), 'hex'));
+INSERT INTO bench_now VALUES (:id, 1, 1, 1) ON CONFLICT (subject) DO UPDATE SET status = 1, entry = 2, at = 3;
+COMMIT;
+`, 64, 4*time.Second)
+	node := openDefault(b, c, filepath.Join(b.TempDir(), "master.key"))
+	defer closing(b, node)
+	var n atomic.Uint64
+	b.SetParallelism(32)
+	b.ResetTimer()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if _, err := node.Recorder.Record(ctx, access.Local, grants(n.Add(1)*7919, 1)); err != nil {
+				b.Error(err)
+			}
+		}
+	})
+	rate := float64(b.N) / b.Elapsed().Seconds()
+	b.ReportMetric(rate, "acts/s")
+	b.ReportMetric(reference, "pgbench/s")
+	b.ReportMetric(100*rate/reference, "%ofpgbench")
+}
+
+// BenchmarkImportToPostgres records acts in batches of 4,000, two at once.
+func BenchmarkImportToPostgres(b *testing.B) {
+	c := pgtest.Start(b, "shared_buffers=256MB")
+	node := openDefault(b, c, filepath.Join(b.TempDir(), "master.key"))
+	defer closing(b, node)
+	const size = 4000
+	slots := make(chan struct{}, 2)
+	b.ResetTimer()
+	for i := 0; i < b.N; i += size {
+		slots <- struct{}{}
+		go func() {
+			if _, err := node.Recorder.Record(ctx, access.Local, grants(uint64(i), size)); err != nil {
+				b.Error(err)
+			}
+			<-slots
+		}()
+	}
+	for range cap(slots) {
+		slots <- struct{}{}
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "acts/s")
+}
+
+// BenchmarkVisible measures from a withdrawal's commit until all of three nodes deny, and until it is acknowledged.
+func BenchmarkVisible(b *testing.B) {
+	c := pgtest.Start(b)
+	var log locked
+	nodes, _ := cabled(b, c, 3, &log)
+	var seen []time.Duration
+	for b.Loop() {
+		record(b, nodes[0], consent.Granted)
+		for _, n := range nodes {
+			within(b, n, check.Allow)
+		}
+		r, err := nodes[0].Recorder.Record(ledger.WithoutWaiting(ctx), access.Local, report(consent.Withdrawn, ""))
+		if err != nil {
+			b.Fatal(err)
+		}
+		began := time.Now()
+		for _, n := range nodes {
+			if err := n.Index.WaitFor(ctx, r[0].Seq); err != nil {
+				b.Fatal(err)
+			}
+		}
+		seen = append(seen, time.Since(began))
+		if err := r[0].Pending.Wait(ctx); err != nil {
+			b.Fatal(err)
+		}
+	}
+	slices.Sort(seen)
+	b.ReportMetric(float64(seen[len(seen)/2].Microseconds())/1000, "ms-p50")
+	b.ReportMetric(float64(seen[len(seen)*99/100].Microseconds())/1000, "ms-p99")
+}
+
+// BenchmarkAtRest measures the processor time of three idle nodes with the default times, for three seconds.
+func BenchmarkAtRest(b *testing.B) {
+	c := pgtest.Start(b)
+	const nodes = 3
+	key := filepath.Join(b.TempDir(), "master.key")
+	for range nodes {
+		s := openDefault(b, c, key)
+		b.Cleanup(func() { closing(b, s) })
+	}
+	var before, after syscall.Rusage
+	for b.Loop() {
+		if err := syscall.Getrusage(syscall.RUSAGE_SELF, &before); err != nil {
+			b.Fatal(err)
+		}
+		began := time.Now()
+		pause(3 * time.Second)
+		if err := syscall.Getrusage(syscall.RUSAGE_SELF, &after); err != nil {
+			b.Fatal(err)
+		}
+		used := time.Duration(after.Utime.Nano() + after.Stime.Nano() - before.Utime.Nano() - before.Stime.Nano())
+		b.ReportMetric(100*used.Seconds()/time.Since(began).Seconds()/nodes, "%core/node")
+	}
+}
