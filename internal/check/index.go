@@ -120,7 +120,22 @@ func (x *Index) read(q *Question, v *Verdict, f *facts) {
 	f.found = x.scopes.Lookup(q.Brand, q.Purpose, q.Channel)
 	x.lists.find(q.Number, q.Brand, &f.lists)
 	state, recorded := x.record(q.Number, &f.found)
+	if line := q.Number.WithoutExtension(); line != q.Number {
+		state, recorded = x.line(line, f, state, recorded)
+	}
 	x.weigh(q, v, f, state, recorded)
+}
+
+// line lets what was said at a number since hold behind its extensions too: whoever ends contact with the line, or hands
+// it back, ends it for all that it leads to. A yes at the number is none for its extensions.
+func (x *Index) line(n phone.Number, f *facts, s State, recorded bool) (State, bool) {
+	of, ok := x.record(n, &f.found)
+	suppressed := (of.Flags | s.Flags) & FlagSuppressed
+	if ok && of.Status.Restricted() && (!recorded || of.Seq > s.Seq) {
+		s, recorded = of, true
+	}
+	s.Flags |= suppressed
+	return s, recorded
 }
 
 // weigh notes what a record comes to at the moment asked about, and what the rules make of it.

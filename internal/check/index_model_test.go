@@ -55,6 +55,22 @@ func (m *model) record(n phone.Number, scope consent.Scope) (State, bool) {
 	return latest, found
 }
 
+// stands is record, with what was said since at the number that an extension is behind.
+func (m *model) stands(n phone.Number, scope consent.Scope) (State, bool) {
+	s, recorded := m.record(n, scope)
+	line := n.WithoutExtension()
+	if line == n {
+		return s, recorded
+	}
+	of, ok := m.record(line, scope)
+	suppressed := (s.Flags | of.Flags) & FlagSuppressed
+	if ok && of.Status.Restricted() && (!recorded || of.Seq > s.Seq) {
+		s, recorded = of, true
+	}
+	s.Flags |= suppressed
+	return s, recorded
+}
+
 // codes returns the codes of all gates that fail, in order.
 func (m *model) codes(n phone.Number, scope consent.Scope, at time.Time) (codes []Code) {
 	if n == 0 {
@@ -74,7 +90,7 @@ func (m *model) codes(n phone.Number, scope consent.Scope, at time.Time) (codes 
 		fail(mine && (l.members[n] || l.members[n.WithoutExtension()]), Suppressed)
 		fail(mine && l.MaxAge > 0 && at.Sub(l.AsOf) > l.MaxAge, ListStale)
 	}
-	s, recorded := m.record(n, scope)
+	s, recorded := m.stands(n, scope)
 	fail(s.Flags&FlagSuppressed != 0, Suppressed)
 	status := s.Status
 	if status == consent.StatusGranted && s.ValidUntil != 0 && !s.ValidUntil.Time().After(at) {
@@ -242,7 +258,7 @@ func (m *machine) check(t *rapid.T) {
 	if v.Revision != m.seq || !v.CheckedAt.Equal(at) || v.Code() != firstGate(want) {
 		t.Fatalf("revision %d, checked at %v, decided by %v; want %d, %v, %v", v.Revision, v.CheckedAt, v.Code(), m.seq, at, firstGate(want))
 	}
-	if s, recorded := m.record(n, scope); n != 0 && (v.Recorded != recorded || v.Record != s) {
+	if s, recorded := m.stands(n, scope); n != 0 && (v.Recorded != recorded || v.Record != s) {
 		t.Fatalf("record %+v, %v; want %+v, %v", v.Record, v.Recorded, s, recorded)
 	}
 }
