@@ -56,6 +56,15 @@ mutation: ## mutation-test the fold, the lease and the verdict
 	done
 
 .PHONY: tools
-tools: ## say what the tests need and this machine lacks
+tools: ## install what the tests need and this machine lacks, or say what to install
 	@command -v $(GO) >/dev/null || { echo "install Go 1.26 or later"; exit 1; }
-	@command -v gcc >/dev/null || { echo "install gcc: the race detector needs it (apt-get install gcc libc6-dev)"; exit 1; }
+	@missing=""; \
+	command -v gcc >/dev/null || missing="$$missing gcc libc6-dev"; \
+	ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || missing="$$missing postgresql"; \
+	command -v chromium >/dev/null || command -v google-chrome >/dev/null || missing="$$missing chromium"; \
+	test -z "$$missing" && exit 0; \
+	if command -v apt-get >/dev/null && test "$$(id -u)" = 0; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+	else \
+		echo "the tests need these packages: apt-get install$$missing"; exit 1; \
+	fi
