@@ -96,10 +96,16 @@ type Gate struct {
 
 	changing sync.Mutex // held by whoever changes a key, until the change is committed
 
-	mu     sync.Mutex
-	keys   map[string]Key
-	since  map[string]uint64 // the entry that put each key in force
-	byHash atomic.Pointer[map[[32]byte]*holder]
+	mu      sync.Mutex
+	keys    map[string]Key
+	since   map[string]uint64 // the entry that put each key in force
+	inForce atomic.Pointer[holders]
+}
+
+// holders are the keys in force: by the hash of their secrets, and by the IDs of their callers.
+type holders struct {
+	byHash map[[32]byte]*holder
+	byID   map[string]*holder
 }
 
 type holder struct {
@@ -110,19 +116,33 @@ type holder struct {
 // New returns a gate that knows no key yet.
 func New(l Appender, now func() time.Time) *Gate {
 	g := &Gate{ledger: l, now: now, keys: map[string]Key{}, since: map[string]uint64{}}
-	g.byHash.Store(&map[[32]byte]*holder{})
+	g.inForce.Store(&holders{})
 	return g
 }
 
 // Authenticate returns the caller who holds a secret, or ErrUnknownKey.
 func (g *Gate) Authenticate(secret string) (*Caller, error) {
 	// The map is keyed by a hash of the secret, so how long the search takes tells nothing about any secret.
-	h, ok := (*g.byHash.Load())[sha256.Sum256([]byte(secret))]
-	if !ok || !h.expires.IsZero() && !g.now().Before(h.expires) {
+	h, ok := g.inForce.Load().byHash[sha256.Sum256([]byte(secret))]
+	if !ok || g.expired(h) {
 		return nil, ErrUnknownKey
 	}
 	return &h.Caller, nil
 }
+
+// InForce returns nil while the key of a caller is in force, and ErrUnknownKey from the moment at which it was revoked
+// or has expired. Whatever lasts, such as a stream, asks again before each piece that it reads or tells.
+func (g *Gate) InForce(c *Caller) error {
+	if c.ID == Local.ID {
+		return nil
+	}
+	if h, ok := g.inForce.Load().byID[c.ID]; !ok || g.expired(h) {
+		return ErrUnknownKey
+	}
+	return nil
+}
+
+func (g *Gate) expired(h *holder) bool { return !h.expires.IsZero() && !g.now().Before(h.expires) }
 
 // Authorize returns nil if the caller may do this. A denial is recorded, in a transaction of its own, and is an error.
 func (g *Gate) Authorize(ctx context.Context, c *Caller, p Permission, brands ...consent.BrandID) error {
@@ -231,7 +251,7 @@ func (g *Gate) Apply(d ledger.Definition) error {
 // put publishes the keys in force. The caller holds mu.
 func (g *Gate) put(k Key) {
 	g.keys[k.ID] = k
-	next := make(map[[32]byte]*holder, len(g.keys))
+	next := &holders{byHash: make(map[[32]byte]*holder, len(g.keys)), byID: make(map[string]*holder, len(g.keys))}
 	for _, k := range g.keys {
 		if k.RevokedAt != nil {
 			continue
@@ -244,9 +264,9 @@ func (g *Gate) put(k Key) {
 		if k.ExpiresAt != nil {
 			h.expires = time.Time(*k.ExpiresAt)
 		}
-		next[[32]byte(sum)] = h
+		next.byHash[[32]byte(sum)], next.byID[h.ID] = h, h
 	}
-	g.byHash.Store(&next)
+	g.inForce.Store(next)
 }
 
 // Key returns what is kept of one key, or ErrNotFound.

@@ -51,6 +51,7 @@ func (a *API) handle(pattern string, permission access.Permission, h handler) {
 		if err != nil {
 			return err
 		}
+		r.Body = a.held(r.Body, caller)
 		return h(w, r, caller)
 	})
 }

@@ -164,7 +164,7 @@ func (f *following) page(ctx context.Context) (ChangesPage, error) {
 			continue
 		}
 		if f.api.Feed.Wait(waiting, f.after) != nil {
-			return out, nil // the wait is over, or the server stops: the cursor goes on from here
+			return out, f.api.Gate.InForce(f.caller) // the wait is over, or the server stops: the cursor goes on from here
 		}
 	}
 }
@@ -173,6 +173,9 @@ func (f *following) page(ctx context.Context) (ChangesPage, error) {
 // database is not held while the caller reads.
 func (f *following) next(ctx context.Context, n int) (seen []Change, full bool, err error) {
 	entries, err := f.api.Ledger.Entries(ctx, f.after, n)
+	if err == nil {
+		err = f.api.Gate.InForce(f.caller)
+	}
 	if err != nil {
 		return nil, false, err
 	}
@@ -237,7 +240,7 @@ func (f *following) stream(ctx context.Context, w http.ResponseWriter, kind stri
 		before := f.after
 		seen, full, err := f.next(ctx, size)
 		if err != nil {
-			return f.broken(ctx, err)
+			return f.ended(ctx, w, control, kind, err)
 		}
 		for i := range seen {
 			if out, err = write(out, &seen[i]); err != nil {
@@ -258,9 +261,24 @@ func (f *following) stream(ctx context.Context, w http.ResponseWriter, kind stri
 			continue
 		}
 		if err := f.await(ctx, w, control, kind); err != nil {
-			return f.broken(ctx, err)
+			return f.ended(ctx, w, control, kind, err)
 		}
 	}
+}
+
+// ended tells a caller whose key has ended that the stream does so too; otherwise it is broken.
+func (f *following) ended(ctx context.Context, w http.ResponseWriter, control *http.ResponseController, kind string, err error) error {
+	if !errors.Is(err, access.ErrUnknownKey) {
+		return f.broken(ctx, err)
+	}
+	last := endedLine
+	if kind == typeEvents {
+		last = endedEvent
+	}
+	if err := f.send(w, control, last(nil)); err != nil {
+		return f.broken(ctx, err)
+	}
+	return nil
 }
 
 // broken ends a stream. Its beginning has been sent, so the error cannot be told; the end of the connection tells it.
@@ -288,6 +306,9 @@ func (f *following) await(ctx context.Context, w http.ResponseWriter, control *h
 		err := f.api.Feed.Wait(waiting, f.after)
 		cancel()
 		if err == nil || ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
+			return err
+		}
+		if err := f.api.Gate.InForce(f.caller); err != nil {
 			return err
 		}
 		if kind == typeEvents {

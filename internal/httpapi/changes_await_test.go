@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/consentline/consentline/internal/access"
 	"github.com/consentline/consentline/internal/changefeed"
 )
 
@@ -33,7 +34,7 @@ func TestOnlyAStreamOfEventsShowsThatItLives(t *testing.T) {
 		typeEvents: {": alive\n\n: alive\n\n", 10 * time.Second},
 		typeNDJSON: {"", 30 * time.Millisecond},
 	} {
-		f := &following{api: &API{Config: Config{Feed: changefeed.New(7)}}, after: 7, beat: time.Millisecond}
+		f := &following{api: &API{Config: Config{Feed: changefeed.New(7), Gate: access.New(nil, time.Now)}}, caller: access.Local, after: 7, beat: time.Millisecond}
 		ctx, leave := context.WithTimeout(t.Context(), c.patient)
 		w := &leaving{httptest.NewRecorder(), 2, leave}
 		err := f.await(ctx, w, http.NewResponseController(w), kind)

@@ -88,7 +88,7 @@ func (s *scratch) read(r *http.Request, limit int) error {
 		case errors.Is(err, io.EOF) && len(s.in) <= limit:
 			return nil
 		case err != nil && !errors.Is(err, io.EOF):
-			return problem(http.StatusBadRequest, "body_incomplete", "Body incomplete", "", "The body ended early or took too long. Send the question again.")
+			return bodyFault(err, "Send the question again.")
 		}
 	}
 }
@@ -109,6 +109,9 @@ func (a *API) judge(ctx context.Context, caller *access.Caller, req *check.Reque
 	}
 	if req.MinRevision > 0 {
 		if err := a.awaitRevision(ctx, req.MinRevision, p); err != nil {
+			return v, 0, err
+		}
+		if err := a.Gate.InForce(caller); err != nil {
 			return v, 0, err
 		}
 	}

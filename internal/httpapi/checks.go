@@ -186,8 +186,10 @@ func (q *questioner) stream(w http.ResponseWriter, r *http.Request) error {
 	for {
 		l, err := lines.Read()
 		if err == nil {
-			q.answerLine(r.Context(), l)
-			if len(q.out) >= answerChunk {
+			if err = a.Gate.InForce(q.caller); err == nil {
+				q.answerLine(r.Context(), l)
+			}
+			if err == nil && len(q.out) >= answerChunk {
 				err = send()
 			}
 		}
@@ -198,8 +200,12 @@ func (q *questioner) stream(w http.ResponseWriter, r *http.Request) error {
 			}
 			fallthrough
 		case err != nil:
+			if errors.Is(err, access.ErrUnknownKey) {
+				q.out = endedLine(q.out[:0])
+				err = errors.Join(err, send(), ignoreUnsupported(control.Flush()))
+			}
 			a.Log.DebugContext(r.Context(), "a stream of questions broke off", "error", err)
-			panic(http.ErrAbortHandler) // a clean end would say that all was answered
+			breakOff(control) // a clean end would say that all was answered
 		}
 	}
 }

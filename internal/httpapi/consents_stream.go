@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/consentline/consentline/internal/access"
 	"github.com/consentline/consentline/internal/transfer"
 )
 
@@ -51,9 +52,13 @@ func (a *API) recordLines(w http.ResponseWriter, r *http.Request, t *teller) err
 		for range answers { // until both goroutines have ended: they use the request
 		}
 	}
+	if errors.Is(broken, access.ErrUnknownKey) {
+		_, telling := w.Write(endedLine(nil))
+		err = errors.Join(err, telling, ignoreUnsupported(control.Flush()))
+	}
 	if err = errors.Join(err, broken); err != nil {
 		a.Log.DebugContext(ctx, "a stream of acts broke off", "error", err)
-		panic(http.ErrAbortHandler) // a clean end would say that all was heard
+		breakOff(control) // a clean end would say that all was heard
 	}
 	return nil
 }
@@ -92,13 +97,16 @@ func (t *teller) recordGroups(ctx context.Context, stop context.CancelCauseFunc,
 	for first := range heard {
 		group := gather(first, heard)
 		if failed == nil {
+			failed = t.a.Gate.InForce(t.c.Caller)
+		}
+		if failed == nil {
 			var items []ConsentItem
 			if items, failed = t.record(ctx, group); failed == nil {
 				answers <- items
 				continue
 			}
-			stop(failed)
 		}
+		stop(failed)
 		items := make([]ConsentItem, len(group))
 		for i := range group {
 			items[i] = t.rejected(ctx, &group[i], failed)

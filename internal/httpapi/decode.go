@@ -65,7 +65,7 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 	case err == nil, errors.As(err, &tooLarge):
 		return body, err
 	}
-	return nil, problem(http.StatusBadRequest, "body_incomplete", "Body incomplete", "", "The body ended early or took too long. Nothing was changed; send it again.")
+	return nil, bodyFault(err, "Nothing was changed; send it again.")
 }
 
 // decode reads one JSON value into v. It refuses what could be understood in two ways: fields that are not there, names

@@ -66,14 +66,18 @@ func (a *API) getExport(w http.ResponseWriter, r *http.Request, caller *access.C
 	h["Content-Type"] = contentNDJSON
 	h.Set(headerRecords, strconv.Itoa(a.Index.Stats().Records))
 	h.Set("Trailer", headerExported)
+	out := &movingWriter{w, http.NewResponseController(w), func() error { return a.Gate.InForce(caller) }}
 	e := &exporting{
-		call: c, now: a.Now(), out: bufio.NewWriterSize(&movingWriter{w, http.NewResponseController(w)}, 64<<10),
+		call: c, now: a.Now(), out: bufio.NewWriterSize(out, 64<<10),
 	}
 	err = e.run(r.Context(), a.Ledger)
 	told.Ended, told.Records, told.Complete = true, e.sent, err == nil
 	// The caller may be gone; what they took is recorded all the same.
 	if recording := a.disclosed(context.WithoutCancel(r.Context()), caller, told); recording != nil {
 		err = errors.Join(err, recording)
+	}
+	if errors.Is(err, access.ErrUnknownKey) {
+		err = errors.Join(err, out.end())
 	}
 	if err != nil {
 		a.Log.WarnContext(r.Context(), "an export is not complete", "error", err, "records", e.sent)
@@ -136,10 +140,20 @@ func (e *exporting) write(change ledger.Change) error {
 type movingWriter struct {
 	http.ResponseWriter
 	control *http.ResponseController
+	inForce func() error // asked before each piece that is told
 }
 
 func (w *movingWriter) Write(b []byte) (int, error) {
+	if err := w.inForce(); err != nil {
+		return 0, err
+	}
 	// A writer without deadlines belongs to a caller in this process.
 	_ = w.control.SetWriteDeadline(time.Now().Add(idleTime)) //nolint:forbidigo // the network's time, no fact's
 	return w.ResponseWriter.Write(b)
+}
+
+// end tells a caller whose key has ended that these are not all records.
+func (w *movingWriter) end() error {
+	_, err := w.ResponseWriter.Write(endedLine(nil))
+	return errors.Join(err, ignoreUnsupported(w.control.Flush()))
 }

@@ -174,6 +174,9 @@ func (a *API) putMembers(ctx context.Context, c call, next suppression.List, mem
 		}
 		members = members[n:]
 	}
+	if err := a.Gate.InForce(c.Caller); err != nil { // a large file takes a while
+		return suppression.Change{}, err
+	}
 	l, err := r.Commit(ctx, c.ID, time.Time(next.AsOf))
 	return suppression.Change{List: l, Added: l.Members, Removed: before.Members, Replaced: true}, err
 }

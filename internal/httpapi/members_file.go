@@ -75,7 +75,7 @@ func readNumbers(w http.ResponseWriter, r *http.Request, c call) (*numberFile, e
 	case errors.As(err, &known), errors.As(err, &tooLarge):
 		return nil, err
 	case err != nil:
-		return nil, problem(http.StatusBadRequest, "body_incomplete", "Body incomplete", "", "The file ended early or took too long. Nothing was changed; send it again.")
+		return nil, bodyFault(err, "Nothing was changed; send it again.")
 	case f.bad > 0:
 		return nil, unprocessable(act.CodeInvalidNumber, fmt.Sprintf("row %d", f.first), fmt.Sprintf("%s. Rows without a number: %d of %d. Nothing was changed.", f.why, f.bad, f.bad+len(f.numbers)))
 	case len(f.numbers) == 0:

@@ -41,11 +41,13 @@ func (a *API) postScrub(w http.ResponseWriter, r *http.Request, caller *access.C
 	if err := ignoreUnsupported(control.EnableFullDuplex()); err != nil {
 		return err
 	}
-	out := &scrubbed{w: w, kind: kind, flush: func() error { return ignoreUnsupported(control.Flush()) }}
+	out := &scrubbed{w: w, kind: kind, control: control, inForce: func() error { return a.Gate.InForce(caller) }}
 	o.Flush = out.Flush
 	var in io.Reader = r.Body
 	if zipped {
-		if in, err = gzip.NewReader(r.Body); err != nil {
+		if in, err = gzip.NewReader(r.Body); errors.Is(err, access.ErrUnknownKey) {
+			return err
+		} else if err != nil {
 			return problem(http.StatusBadRequest, "invalid_gzip", "Not gzip", "Content-Encoding", "The body cannot be read as gzip. Send it compressed, or without a Content-Encoding.")
 		}
 		if acceptsGzip(r) {
@@ -75,10 +77,13 @@ func (a *API) scrub(r *http.Request, in io.Reader, out *scrubbed, o scrub.Option
 	case errors.As(err, &header):
 		return problem(http.StatusUnprocessableEntity, "invalid_header", "Header not usable", "column", header.Err.Error())
 	case !out.begun:
-		return problem(http.StatusBadRequest, "body_incomplete", "Body incomplete", "", "The file ended early or took too long. Send it again.")
+		return bodyFault(err, "Send it again.")
+	case errors.Is(err, access.ErrUnknownKey):
+		err = errors.Join(err, out.end())
 	}
 	a.Log.DebugContext(r.Context(), "a scrub broke off", "error", err)
-	panic(http.ErrAbortHandler) // a clean end would say that this was the whole file
+	breakOff(out.control) // a clean end would say that this was the whole file
+	return nil
 }
 
 func (a *API) scrubOptions(c call) (o scrub.Options, err error) {
@@ -137,9 +142,11 @@ func acceptsGzip(r *http.Request) bool {
 type scrubbed struct {
 	w     http.ResponseWriter
 	kind  string
-	flush func() error
 	gzip  *gzip.Writer
 	begun bool
+
+	control *http.ResponseController
+	inForce func() error // asked before each piece that is told
 }
 
 func (s *scrubbed) zip() {
@@ -148,7 +155,14 @@ func (s *scrubbed) zip() {
 
 // Write implements io.Writer.
 func (s *scrubbed) Write(p []byte) (int, error) {
+	if err := s.inForce(); err != nil {
+		return 0, err
+	}
 	s.begin()
+	return s.write(p)
+}
+
+func (s *scrubbed) write(p []byte) (int, error) {
 	if s.gzip != nil {
 		return s.gzip.Write(p)
 	}
@@ -178,7 +192,19 @@ func (s *scrubbed) Flush() error {
 			return err
 		}
 	}
-	return s.flush()
+	return ignoreUnsupported(s.control.Flush())
+}
+
+// end tells a caller whose key has ended that this is not the whole file. A CSV file has no place for that: it only
+// breaks off.
+func (s *scrubbed) end() error {
+	if s.kind != typeNDJSON {
+		return nil
+	}
+	if _, err := s.write(endedLine(nil)); err != nil {
+		return err
+	}
+	return s.Flush()
 }
 
 func (s *scrubbed) close() error {
