@@ -40,7 +40,7 @@ type Config struct {
 	Log      *slog.Logger
 	Version  string // of the program, as it tells of itself
 
-	Citations check.Citations // nil: there are no rules to cite
+	Citations check.Citations // nil: those of Rules
 	Attempts  *attempt.Attempts
 	Rules     *rulebook.Book     // nil: consent alone decides
 	Metrics   *telemetry.Metrics // nil: the interface has its own, which know nothing of commits
@@ -57,6 +57,9 @@ type API struct {
 
 // New returns the interface over its capabilities.
 func New(c Config) *API {
+	if c.Citations == nil && c.Rules != nil {
+		c.Citations = c.Rules
+	}
 	a := &API{Config: c, mux: http.NewServeMux(), doc: newDocument()}
 	a.routes()
 	return a

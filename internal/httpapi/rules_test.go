@@ -1,0 +1,183 @@
+package httpapi_test
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/consentline/consentline/internal/access"
+)
+
+type ruledVerdict struct {
+	Verdict     string
+	Reservation string
+	Reasons     []struct {
+		Code, Rule, Citation, Pack string
+		PackVersion                string `json:"pack_version"`
+		Verified                   *bool
+	}
+	NextAllowedAt *time.Time `json:"next_allowed_at"`
+}
+
+func (v *ruledVerdict) codes() (list []string) {
+	for _, r := range v.Reasons {
+		list = append(list, r.Code+" "+r.Rule)
+	}
+	return list
+}
+
+func (f *fixture) ask(question map[string]any) (v ruledVerdict) {
+	f.t.Helper()
+	f.post("/v1/checks", question).status(200).into(&v)
+	return v
+}
+
+// A consent is of the day before, so that it stands at whatever past moment is asked about.
+func (f *fixture) consentOfYesterday(number, purpose, channel, level string) {
+	f.t.Helper()
+	f.post("/v1/consents", map[string]any{
+		"number": number, "purpose": purpose, "channel": channel, "act": "granted", "source": "web_form", "level": level,
+		"effective_at": f.now().AddDate(0, 0, -3).UTC().Format(time.RFC3339),
+	}).status(201)
+}
+
+// nightBefore is three in the morning in Washington, of the day before.
+func (f *fixture) nightBefore() time.Time {
+	f.t.Helper()
+	zone, err := time.LoadLocation("America/New_York")
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	y, m, d := f.now().In(zone).AddDate(0, 0, -1).Date()
+	return time.Date(y, m, d, 3, 0, 0, 0, zone)
+}
+
+func TestThePastIsJudgedByTheRulesOfThen(t *testing.T) {
+	f := startWith(t, "")
+	f.consentOfYesterday("+12025550123", "marketing", "sms", "express_written")
+	night := f.nightBefore()
+	v := f.ask(map[string]any{"number": "+12025550123", "purpose": "marketing", "channel": "sms", "at": night.UTC().Format(time.RFC3339)})
+	if v.Verdict != "defer" || v.Reasons[0].Rule != "us.hours_marketing" || v.NextAllowedAt == nil || !v.NextAllowedAt.Equal(night.Add(5*time.Hour)) {
+		t.Fatalf("at night: got %s %q until %v", v.Verdict, v.codes(), v.NextAllowedAt)
+	}
+	v = f.ask(map[string]any{"number": "+12025550123", "purpose": "marketing", "channel": "sms", "at": night.Add(9 * time.Hour).UTC().Format(time.RFC3339)})
+	if v.Verdict != "allow" {
+		t.Errorf("at noon: got %s %q", v.Verdict, v.codes())
+	}
+}
+
+func TestARuleInAVerdictTellsItsPackAndWhetherItWasVerified(t *testing.T) {
+	f := startWith(t, "")
+	f.consentOfYesterday("+12025550123", "marketing", "sms", "express")
+	v := f.ask(map[string]any{"number": "+12025550123", "purpose": "marketing", "channel": "sms"})
+	for _, r := range v.Reasons {
+		if r.Rule == "us.consent_text_marketing" {
+			if r.Pack != "us" || r.PackVersion == "" || r.Verified == nil || *r.Verified || !strings.HasPrefix(r.Citation, "47 CFR") {
+				t.Errorf("got %+v", r)
+			}
+			return
+		}
+	}
+	t.Errorf("the rule is missing in %s %q", v.Verdict, v.codes())
+}
+
+func TestAnOverrideIsAnEntryAndShowsInVerdicts(t *testing.T) {
+	f := startWith(t, "")
+	f.consentOfYesterday("+12025550123", "transactional", "sms", "express")
+	question := map[string]any{"number": "+12025550123", "purpose": "transactional", "channel": "sms"}
+	if v := f.ask(question); v.Verdict != "allow" {
+		t.Fatalf("before: got %s %q", v.Verdict, v.codes())
+	}
+	put := request{method: http.MethodPut, path: "/v1/rules/overrides/stricter", body: map[string]any{"rule": "us.consent_text_other", "requires": "express_written", "reason": "Counsel asked for it"}}
+	put.as = string(access.Sender)
+	f.do(put).status(403)
+	put.as = ""
+	before := f.head()
+	f.do(put).status(200)
+	if f.head() != before+1 {
+		t.Errorf("the override made %d entries, want 1", f.head()-before)
+	}
+	v := f.ask(question)
+	if v.Verdict != "deny" || !slices.Contains(v.codes(), "level_too_low us.consent_text_other") {
+		t.Errorf("after: got %s %q", v.Verdict, v.codes())
+	}
+	loose := request{method: http.MethodPut, path: "/v1/rules/overrides/looser", body: map[string]any{"rule": "us.hours_marketing", "disable": true, "reason": "Why not"}}
+	if a := f.do(loose).status(422); !strings.Contains(string(a.body), "needs an end") {
+		t.Errorf("got %s", a.body)
+	}
+	f.do(request{method: http.MethodDelete, path: "/v1/rules/overrides/stricter"}).status(200)
+	f.do(request{method: http.MethodDelete, path: "/v1/rules/overrides/stricter"}).status(404)
+	if v := f.ask(question); v.Verdict != "allow" {
+		t.Errorf("taken back: got %s %q", v.Verdict, v.codes())
+	}
+}
+
+// The law of Florida allows three contacts in 24 hours, and its hours end at eight in the evening.
+func TestOfManyWhoAskAtOnceAsManyAsTheCapAllowsGetAReservation(t *testing.T) {
+	f := startWith(t, "")
+	f.pass(f.nightBefore().AddDate(0, 0, 2).Add(11 * time.Hour).Sub(f.now())) // two in the afternoon there
+	const number = "+13055550123"
+	f.consentOfYesterday(number, "marketing", "sms", "express_written")
+	question := map[string]any{"number": number, "purpose": "marketing", "channel": "sms", "reserve": true}
+	verdicts := make([]ruledVerdict, 8)
+	var all sync.WaitGroup
+	for i := range verdicts {
+		all.Go(func() { verdicts[i] = f.ask(question) })
+	}
+	all.Wait()
+	var reserved []string
+	for _, v := range verdicts {
+		switch v.Verdict {
+		case "allow":
+			reserved = append(reserved, v.Reservation)
+		case "defer":
+			if !slices.Contains(v.codes(), "cap_reached us-fl.cap") || v.NextAllowedAt == nil || v.Reservation != "" {
+				t.Errorf("got %q until %v, reservation %q", v.codes(), v.NextAllowedAt, v.Reservation)
+			}
+		default:
+			t.Errorf("got %s %q", v.Verdict, v.codes())
+		}
+	}
+	if len(reserved) != 3 || slices.Contains(reserved, "") {
+		t.Fatalf("reserved %q, want three", reserved)
+	}
+	f.post("/v1/attempts/"+reserved[0]+"/confirm", map[string]any{}).status(200)
+	f.post("/v1/attempts/"+reserved[0]+"/release", nil).status(409)
+	f.post("/v1/attempts/"+reserved[1]+"/release", nil).status(200)
+	if v := f.ask(question); v.Verdict != "allow" {
+		t.Errorf("after a release: got %s %q", v.Verdict, v.codes())
+	}
+	f.post("/v1/attempts/nobody/release", nil).status(404)
+}
+
+func TestWhatIsReportedCountsAndWhatMakesNoSenseIsRefused(t *testing.T) {
+	f := startWith(t, "")
+	f.pass(f.nightBefore().AddDate(0, 0, 2).Add(11 * time.Hour).Sub(f.now()))
+	const number = "+13055550123"
+	f.consentOfYesterday(number, "marketing", "sms", "express_written")
+	items := []map[string]any{}
+	for _, name := range []string{"a", "b", "c", "c"} {
+		items = append(items, map[string]any{"event_id": name, "number": number, "purpose": "marketing", "channel": "sms"})
+	}
+	question := map[string]any{"number": number, "purpose": "marketing", "channel": "sms"}
+	f.post("/v1/attempts/batch", map[string]any{"items": items[:2]}).status(201)
+	if v := f.ask(question); v.Verdict != "allow" {
+		t.Errorf("after two: got %s %q", v.Verdict, v.codes())
+	}
+	f.post("/v1/attempts/batch", map[string]any{"items": items}).status(201)
+	if v := f.ask(question); v.Verdict != "defer" {
+		t.Errorf("after three: got %s %q", v.Verdict, v.codes())
+	}
+	for name, wrong := range map[string]any{"purpose": "nothing", "channel": "pigeon", "number": "12", "outcome": "fine", "at": "2190-01-01T00:00:00Z"} {
+		report := map[string]any{"number": number, "purpose": "marketing", "channel": "sms"}
+		report[name] = wrong
+		if a := f.post("/v1/attempts", report).status(422); !strings.Contains(string(a.body), name) {
+			t.Errorf("%s: got %s", name, a.body)
+		}
+	}
+	question["reserve"], question["at"] = true, "2026-01-01T00:00:00Z"
+	f.post("/v1/checks", question).status(422)
+}
