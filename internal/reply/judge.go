@@ -275,7 +275,7 @@ func (s *Set) tempering(m *message, outs []span) *pattern {
 	var temper *pattern
 	var local []span
 	apart := false
-	s.each(s.tempers, m, false, func(p *pattern, from, to int) {
+	s.each(s.tempers, m, true, func(p *pattern, from, to int) {
 		temper = p
 		at := m.clause(span{from, to})
 		if slices.ContainsFunc(outs, at.meets) {

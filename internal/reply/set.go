@@ -12,7 +12,7 @@ import (
 )
 
 // algorithm numbers the code's own part in a reading; it is raised whenever the same data may be read differently.
-const algorithm = "reply-1"
+const algorithm = "reply-2"
 
 // undetermined is the BCP 47 tag of words that belong to several languages.
 const undetermined = "und"
