@@ -5,7 +5,9 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strconv"
+	"syscall"
 
 	"github.com/consentline/consentline/internal/transfer"
 )
@@ -29,15 +31,39 @@ func openRejects(path string, settled int64) (*rejectFile, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(kept) > 0 {
+		return r, r.rewrite(kept)
+	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
+	return r, nil
+}
+
+// rewrite puts a file that holds these rows alone in the place of the former. A crash leaves the one or the other.
+func (r *rejectFile) rewrite(kept []keptReject) (err error) {
+	dir := filepath.Dir(r.path)
+	if r.file, err = os.CreateTemp(dir, filepath.Base(r.path)+".*.tmp"); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, r.file.Close(), os.Remove(r.file.Name()))
+		}
+	}()
+	r.w = transfer.NewRejects(r.file, transfer.WriterOptions{})
 	for _, k := range kept {
-		if err := r.add(k.reason, k.original); err != nil {
-			return nil, errors.Join(err, r.close())
+		if err = r.add(k.reason, k.original); err != nil {
+			return err
 		}
 	}
-	return r, nil
+	if err = r.flush(); err != nil {
+		return err
+	}
+	if err = os.Rename(r.file.Name(), r.path); err != nil {
+		return err
+	}
+	return transfer.SyncDirectory(dir)
 }
 
 type keptReject struct {
@@ -92,20 +118,30 @@ func (r *rejectFile) add(reason *transfer.FieldError, original []byte) error {
 			return err
 		}
 		r.file, r.w = f, transfer.NewRejects(f, transfer.WriterOptions{})
+		if err := transfer.SyncDirectory(filepath.Dir(r.path)); err != nil {
+			return err
+		}
 	}
 	return r.w.Add(reason, original)
 }
 
+// flush makes what was added durable: only then may a checkpoint count it.
 func (r *rejectFile) flush() error {
 	if r.file == nil {
 		return nil
 	}
-	return r.w.Flush()
+	if err := r.w.Flush(); err != nil {
+		return err
+	}
+	if err := r.file.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) { // a pipe or a terminal has nothing to sync
+		return err
+	}
+	return nil
 }
 
 func (r *rejectFile) close() error {
 	if r.file == nil {
 		return nil
 	}
-	return errors.Join(r.w.Flush(), r.file.Close())
+	return errors.Join(r.flush(), r.file.Close())
 }

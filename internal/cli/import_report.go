@@ -20,7 +20,7 @@ type importReport struct {
 	Rows        transfer.Counts `json:"rows"`                   // of the whole file, earlier runs included
 	Acts        map[string]int  `json:"acts"`                   // what the rows of this run state, by act
 	Outcomes    map[string]int  `json:"outcomes"`               // what became of those acts
-	Rejected    map[string]int  `json:"rejected"`               // reasons, by code
+	Rejected    map[string]int  `json:"rejected"`               // reasons, by code; of the whole file, as are those below
 	Skipped     map[string]int  `json:"skipped"`                // by code
 	RejectsFile string          `json:"rejects_file,omitempty"` // the rows that were not taken
 	Seconds     float64         `json:"seconds"`

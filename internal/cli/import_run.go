@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"strings"
 	"time"
@@ -163,7 +164,7 @@ func (r *importRun) next() (*transfer.Record, error) {
 
 // begin finds the checkpoint of a run that was cut short, and goes to where it stopped.
 func (r *importRun) begin() error {
-	r.checkpoint = transfer.Checkpoint{File: r.print, Plan: r.plan}
+	r.checkpoint = transfer.Checkpoint{File: r.print, Plan: r.plan, Rejected: r.report.Rejected, Skipped: r.report.Skipped}
 	if !r.cmd.Resume || r.cmd.DryRun {
 		return nil
 	}
@@ -181,6 +182,9 @@ func (r *importRun) begin() error {
 	if err != nil {
 		return fmt.Errorf("an earlier import of this file was cut short, and cannot be continued: %w: run it as it was, or begin anew with --no-resume", err)
 	}
+	maps.Copy(r.report.Rejected, c.Rejected)
+	maps.Copy(r.report.Skipped, c.Skipped)
+	c.Rejected, c.Skipped = r.report.Rejected, r.report.Skipped
 	r.checkpoint, r.report.ResumedAt = c, c.Row
 	return nil
 }

@@ -221,7 +221,7 @@ func TestAnImportThatStoppedGoesOnWithItsRejects(t *testing.T) {
 
 	mended.Store(true)
 	out, _ := run(t, 1, args...) // since there are rejects
-	in(t, out, `"resumed_after_row":2049`, `"read":5000,"accepted":4998,"duplicates":0,"skipped":0,"rejected":2`)
+	in(t, out, `"resumed_after_row":2049`, `"read":5000,"accepted":4998,"duplicates":0,"skipped":0,"rejected":2`, `"rejected":{"unknown_status":2}`)
 	wantRejects(t, path, "12", "3002")
 	if len(k.taken) != rows-2 {
 		t.Errorf("%d events were taken, want %d", len(k.taken), rows-2)

@@ -71,6 +71,9 @@ type Checkpoint struct {
 	Row     int64       `json:"row"`
 	Offset  int64       `json:"offset"`
 	Counts  Counts      `json:"counts"`
+
+	Rejected map[string]int `json:"rejected,omitempty"` // reasons so far, by code
+	Skipped  map[string]int `json:"skipped,omitempty"`  // by code
 }
 
 // Check returns ErrFileChanged or ErrPlanChanged unless the checkpoint belongs to this file and these settings.
@@ -115,12 +118,12 @@ func (c Checkpoint) Save(path string) (err error) {
 	if err = os.Rename(tmp.Name(), path); err != nil {
 		return err
 	}
-	return syncDirectory(filepath.Dir(path))
+	return SyncDirectory(filepath.Dir(path))
 }
 
-// syncDirectory makes a rename durable. Where directories cannot be synced (Windows), losing it costs a repeated part
+// SyncDirectory makes a rename, or a file that was made, durable. Where directories cannot be synced (Windows), losing it costs a repeated part
 // of the import, which finds its rows already there.
-func syncDirectory(path string) error {
+func SyncDirectory(path string) error {
 	dir, err := os.Open(path)
 	if err != nil {
 		return err
