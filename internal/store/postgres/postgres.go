@@ -177,7 +177,7 @@ func undone(err error) bool {
 		return false
 	}
 	switch pg.Code {
-	case "40001", "40P01", "42P07":
+	case "40001", "40P01", "42P07", "42710":
 		return true
 	case "23505":
 		return pg.SchemaName == "pg_catalog"

@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"os"
 	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // Standby makes a copy of the cluster that streams what it commits, and starts it. As a standby it is named "standby".
@@ -39,12 +42,26 @@ func (c *Cluster) Standby(t testing.TB, settings ...string) *Cluster {
 // WaitForStandby makes every commit of the cluster wait for its standby from now on, and returns once one does.
 func (c *Cluster) WaitForStandby(t testing.TB) {
 	t.Helper()
-	c.SQL(t, "postgres", "SET statement_timeout = '60s'", "ALTER SYSTEM SET synchronous_standby_names = 'standby'", "SELECT pg_reload_conf()",
-		`DO $$ BEGIN
-			WHILE NOT EXISTS (SELECT FROM pg_stat_replication WHERE sync_state = 'sync') LOOP
-				PERFORM pg_sleep(0.01), pg_stat_clear_snapshot();
-			END LOOP;
-		END $$`)
+	c.SQL(t, "postgres", "ALTER SYSTEM SET synchronous_standby_names = 'standby'", "SELECT pg_reload_conf()")
+	// A session learns of new settings between statements only, so each look is a session of its own.
+	for deadline := time.Now().Add(startPatience); !c.replicated(t); {
+		if time.Now().After(deadline) {
+			t.Fatalf("no standby is synchronous:\n%s", c.Log())
+		}
+	}
+}
+
+func (c *Cluster) replicated(t testing.TB) (is bool) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), c.URL("postgres"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(t.Context()) }() // nothing is left to lose
+	if err := conn.QueryRow(t.Context(), "SELECT EXISTS (SELECT FROM pg_stat_replication WHERE sync_state = 'sync')").Scan(&is); err != nil {
+		t.Fatal(err)
+	}
+	return is
 }
 
 // Promote makes a standby a primary, and returns when it takes writes.
