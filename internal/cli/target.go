@@ -19,7 +19,7 @@ import (
 // target says where the ledger is.
 type target struct {
 	Data    string `default:"./consentline-data" env:"CONSENTLINE_DATA" placeholder:"DIR" help:"The data directory, where no --server is given."`
-	Rules   string `env:"CONSENTLINE_RULES" placeholder:"DIR" help:"A folder of rule packs, as for serve, where the data directory is opened by this command."`
+	Rules   string `env:"CONSENTLINE_RULES" placeholder:"PACKS" help:"The rules that checks apply, as for serve, where the data directory is opened by this command."`
 	Server  string `env:"CONSENTLINE_SERVER" placeholder:"URL" help:"The address of a server, such as https://consent.example."`
 	APIKey  string `name:"key" env:"CONSENTLINE_KEY" placeholder:"KEY" help:"The API key for --server. Other users of the machine can read it in the list of processes: prefer the variable or --key-file."`
 	KeyFile string `env:"CONSENTLINE_KEY_FILE" placeholder:"FILE" help:"A file that holds the API key."`
@@ -146,7 +146,7 @@ func (t *target) directory() string {
 func (t *target) open(ctx context.Context, a *App) (*connection, error) {
 	_, err := os.Stat(filepath.Join(t.Data, "consentline.db"))
 	created := errors.Is(err, fs.ErrNotExist)
-	s, err := server.Open(ctx, server.Config{DataDir: t.Data, Rules: t.Rules, Now: a.Now})
+	s, err := server.Open(ctx, server.Config{DataDir: t.Data, Rules: rulesOf(t.Rules, t.Data), Now: a.Now})
 	if err != nil {
 		return nil, err
 	}
@@ -157,4 +157,21 @@ func (t *target) open(ctx context.Context, a *App) (*connection, error) {
 	c := &client{http: &http.Client{Transport: inProcess{api.LocalHandler()}}, base: "http://localhost", where: t.directory()}
 	leave, err := own(t.Data, a.Now(), "")
 	return &connection{client: c, server: s, close: func() error { return errors.Join(leave(), s.Close()) }}, err
+}
+
+// builtIn is what --rules calls the packs that come with the program.
+const builtIn = "builtin"
+
+// rulesOf returns the rules that a data directory is opened with. Out of the box consent alone decides; whoever wants
+// the law's word in every verdict says so once, with --rules or by a folder of packs in the data directory.
+func rulesOf(flag, data string) string {
+	switch flag {
+	case builtIn:
+		return ""
+	case "":
+		if _, err := os.Stat(filepath.Join(data, "rules")); err != nil {
+			return server.NoRules
+		}
+	}
+	return flag
 }
