@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/consentline/consentline/internal/check"
@@ -19,8 +20,13 @@ type Listening struct {
 	Version string        // of the program, as it tells of itself
 	Grace   time.Duration // that calls under way get at the end; zero means 15 s
 
-	// Ready, unless nil, is called once everything listens, with the TCP address, nil if there is none.
-	Ready func(net.Addr)
+	// GatewayTwilio and GatewaySMPP are the addresses of the gateways; empty: none.
+	GatewayTwilio, GatewaySMPP string
+
+	// Ready, unless nil, is called once everything listens, with the TCP address, nil if there is none. GatewayReady,
+	// unless nil, is called before it, with the name and the address of each gateway.
+	Ready        func(net.Addr)
+	GatewayReady func(name string, addr net.Addr)
 }
 
 // API returns the REST interface over what the server has opened.
@@ -29,40 +35,34 @@ func (s *Server) API(version string) *httpapi.API {
 	if s.Rules != nil {
 		cites = s.Rules
 	}
-	return httpapi.New(httpapi.Config{
+	api := httpapi.New(httpapi.Config{
 		Citations: cites, Rules: s.Rules, Attempts: s.Attempts,
 		Ledger: s.Ledger, Index: s.Index, Catalog: s.Catalog, Lists: s.Lists, Gate: s.Gate, Recorder: s.Recorder,
 		Tree: s.Tree, Signer: s.Signer, Feed: s.Feed, Now: s.Now, Log: s.Log, Version: version, Metrics: s.Metrics,
 	})
+	api.Converse(s.Conversations)
+	return api
 }
 
-// Serve answers on the Unix socket in the data directory and on TCP until ctx ends, then finishes what is under way.
+// Serve answers on the Unix socket in the data directory and on TCP, and sends what is to be sent, until ctx ends. Then it
+// finishes what is under way.
 func (s *Server) Serve(ctx context.Context, l Listening) error {
-	api := s.API(l.Version)
-	var servers []*http.Server
-	var listeners []net.Listener
-	var addr net.Addr
-	if l.Addr != "" {
-		public, err := (&net.ListenConfig{}).Listen(ctx, "tcp", l.Addr)
-		if err != nil {
-			return err
-		}
-		addr = public.Addr()
-		servers, listeners = append(servers, s.httpServer(s.withFaces(api.Handler()))), append(listeners, public)
-	}
-	// The socket comes last: other commands take it for the sign that the server is there.
-	local, err := listenSocket(ctx, s.DataDir)
+	var d doors
+	addr, err := s.openDoors(ctx, l, &d)
 	if err != nil {
-		err = fmt.Errorf("listen on the socket: %w", err)
-		for _, other := range listeners {
-			err = errors.Join(err, other.Close())
+		for _, open := range d.listeners {
+			err = errors.Join(err, open.Close())
 		}
 		return err
 	}
-	servers, listeners = append(servers, s.httpServer(api.LocalHandler())), append(listeners, local)
-	ended := make(chan error, len(servers))
-	for i, server := range servers {
-		go func() { ended <- server.Serve(listeners[i]) }()
+	// What runs beside the calls goes on until they have ended: their answers are still to be sent.
+	beside, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	var running sync.WaitGroup
+	running.Go(func() { s.converse(beside) })
+	ended := make(chan error, len(d.listeners))
+	for i, serve := range d.serve {
+		running.Go(func() { ended <- serve(beside, d.listeners[i]) })
 	}
 	if l.Ready != nil {
 		l.Ready(addr)
@@ -75,7 +75,49 @@ func (s *Server) Serve(ctx context.Context, l Listening) error {
 	if grace == 0 {
 		grace = 15 * time.Second
 	}
-	return errors.Join(err, shutdown(servers, grace))
+	err = errors.Join(err, shutdown(d.servers, grace))
+	stop()
+	running.Wait()
+	return err
+}
+
+// doors are the listeners of a server with what serves each of them.
+type doors struct {
+	listeners []net.Listener
+	serve     []func(context.Context, net.Listener) error
+	servers   []*http.Server // those that are shut down with grace; the others end with their context
+}
+
+func (d *doors) add(l net.Listener, serve func(context.Context, net.Listener) error) {
+	d.listeners, d.serve = append(d.listeners, l), append(d.serve, serve)
+}
+
+func (d *doors) addHTTP(l net.Listener, server *http.Server) {
+	d.servers = append(d.servers, server)
+	d.add(l, func(_ context.Context, l net.Listener) error { return server.Serve(l) })
+}
+
+// openDoors listens everywhere, and returns the TCP address of the interface. After an error, what is open is the caller's.
+func (s *Server) openDoors(ctx context.Context, l Listening, d *doors) (addr net.Addr, err error) {
+	api := s.API(l.Version)
+	if l.Addr != "" {
+		public, err := (&net.ListenConfig{}).Listen(ctx, "tcp", l.Addr)
+		if err != nil {
+			return nil, err
+		}
+		addr = public.Addr()
+		d.addHTTP(public, s.httpServer(s.withFaces(api.Handler())))
+	}
+	if err := s.openGateways(ctx, l, d); err != nil {
+		return nil, err
+	}
+	// The socket comes last: other commands take it for the sign that the server is there.
+	local, err := listenSocket(ctx, s.DataDir)
+	if err != nil {
+		return nil, fmt.Errorf("listen on the socket: %w", err)
+	}
+	d.addHTTP(local, s.httpServer(api.LocalHandler()))
+	return addr, nil
 }
 
 // The limits of a call. Routes with streamed bodies lift bodyTimeout and keep their own.

@@ -9,7 +9,6 @@ import (
 
 	"github.com/consentline/consentline/internal/attempt"
 	"github.com/consentline/consentline/internal/check"
-	"github.com/consentline/consentline/internal/jobs"
 	"github.com/consentline/consentline/internal/ledger"
 	"github.com/consentline/consentline/internal/policy"
 	"github.com/consentline/consentline/internal/rulebook"
@@ -64,11 +63,5 @@ func (s *Server) applyRules(definitions []ledger.Definition) error {
 
 // forgetAttempts deletes once a day what no cap counts any more, until the context ends.
 func (s *Server) forgetAttempts(ctx context.Context) {
-	jobs.Follow(ctx, jobs.Loop{
-		Name: "attempts", Log: s.Log, Run: s.Attempts.RunOnce, Every: 24 * time.Hour, Head: func() uint64 { return 0 },
-		Wait: func(ctx context.Context, _ uint64) error {
-			<-ctx.Done()
-			return ctx.Err()
-		},
-	})
+	s.repeat(ctx, "attempts", 24*time.Hour, s.Attempts.RunOnce)
 }

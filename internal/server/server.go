@@ -2,8 +2,8 @@
 // and hands the surfaces what they stand on.
 //
 // One process owns a data directory, by a lock that the kernel drops when the process ends however it ends. The
-// directory holds master.key, consentline.db and, while a server runs, the Unix socket through which other commands on
-// the same machine reach it.
+// directory holds master.key, consentline.db, messages.ndjson and, while a server runs, the Unix socket through which
+// other commands on the same machine reach it.
 package server
 
 import (
@@ -26,8 +26,11 @@ import (
 	"github.com/consentline/consentline/internal/consent"
 	"github.com/consentline/consentline/internal/form"
 	"github.com/consentline/consentline/internal/freshness"
+	"github.com/consentline/consentline/internal/inbound"
 	"github.com/consentline/consentline/internal/jobs"
 	"github.com/consentline/consentline/internal/ledger"
+	"github.com/consentline/consentline/internal/messaging/filelog"
+	"github.com/consentline/consentline/internal/messaging/providers"
 	"github.com/consentline/consentline/internal/preference"
 	"github.com/consentline/consentline/internal/report"
 	"github.com/consentline/consentline/internal/rulebook"
@@ -60,6 +63,9 @@ type Config struct {
 	// at all, so that a grant allows.
 	Rules string
 
+	// Providers are what messages go through and come from; the zero value writes them into a file in DataDir.
+	Providers providers.Config
+
 	Origin string           // the log's name; empty: derived from the deployment
 	Now    func() time.Time // nil: the wall clock
 	Log    *slog.Logger     // nil: nothing is logged
@@ -87,6 +93,8 @@ type Server struct {
 	Now      func() time.Time
 	Log      *slog.Logger
 
+	Conversations *inbound.Conversations
+
 	// FirstStart is true when this process made the master key.
 	FirstStart bool
 	DataDir    string
@@ -96,6 +104,8 @@ type Server struct {
 	lock    *dirLock
 	db      store.DB
 	vault   *vault.Vault
+
+	messages *filelog.Messenger
 
 	applying sync.Mutex // held while the index is loaded or changed
 
@@ -175,7 +185,7 @@ func (s *Server) openStore(ctx context.Context) error {
 	}
 	s.Recorder = act.NewRecorder(s.Ledger, s.Catalog, s.Now)
 	s.openFaces()
-	return nil
+	return s.openConversations(ctx)
 }
 
 func seed() uint64 {
@@ -253,9 +263,9 @@ func (s *Server) Close() error {
 		s.stop()
 		s.jobs.Wait()
 	}
-	var err error
+	err := s.closeConversations()
 	if s.db != nil {
-		err = s.db.Close()
+		err = errors.Join(err, s.db.Close())
 	}
 	return errors.Join(err, s.lock.release())
 }
