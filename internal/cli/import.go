@@ -123,6 +123,7 @@ func (c *importCmd) settings() (s transfer.Settings, err error) {
 		read("date-order", c.DateOrder, transfer.ParseDateOrder, &s.DateOrder),
 		read("zone", c.Zone, time.LoadLocation, &s.Zone),
 		read("dated", c.Dated, readMoment, &s.EffectiveAt),
+		read("dated", c.Dated, readLatest, &s.EffectiveEnd),
 		read("disclosure", c.Disclosure, ledger.ParseDisclosure, new(consent.DisclosureRef)),
 	)
 }
@@ -161,6 +162,26 @@ func readMoment(text string) (time.Time, error) {
 		return t, fmt.Errorf("%q is no time: want a day such as 2026-03-01, or RFC 3339 such as 2026-03-01T14:03:00Z", text)
 	}
 	return t, nil
+}
+
+// readLatest reads the latest moment that such a text can mean: a day ends a microsecond before the next.
+func readLatest(text string) (time.Time, error) {
+	t, err := readMoment(text)
+	if err == nil && len(text) == len(time.DateOnly) {
+		t = t.AddDate(0, 0, 1).Add(-time.Microsecond)
+	}
+	return t, err
+}
+
+// latest is when a restriction counts that happened between two moments: as late as it can have happened and be known.
+func latest(from, to, known time.Time) time.Time {
+	switch {
+	case to.Before(known):
+		return to
+	case known.After(from):
+		return known
+	}
+	return from
 }
 
 // actColumn is the column that --act adds to every row: what is not in the file is told as if it were.

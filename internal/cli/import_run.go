@@ -29,6 +29,7 @@ type importRun struct {
 	path   string
 	file   *os.File
 	size   int64
+	known  time.Time // what the file tells had happened by then; it is the same when a run goes on
 	print  transfer.Fingerprint
 	plan   string
 	ids    string // the beginning of the event ids of this file's rows
@@ -86,7 +87,10 @@ func (r *importRun) prepare(ctx context.Context, where string, s transfer.Settin
 	if !info.Mode().IsRegular() {
 		return usage("it is no regular file: an import must be able to read it twice and to go on in its middle")
 	}
-	r.size = info.Size()
+	r.size, r.known = info.Size(), info.ModTime().UTC().Truncate(time.Microsecond)
+	if now := r.app.Now().UTC().Truncate(time.Microsecond); now.Before(r.known) {
+		r.known = now
+	}
 	if r.print, err = transfer.FingerprintOf(r.file, r.size); err != nil {
 		return err
 	}
@@ -220,6 +224,11 @@ func (r *importRun) reports(row int64, stated []transfer.Row) []act.Report {
 			Evidence: s.Evidence, Actor: s.Actor, EventID: s.EventID, CorrelationID: s.CorrelationID,
 		}
 		p := &out[i]
+		capped := s.Act.Restricts() && s.EffectiveAt.Before(s.EffectiveEnd)
+		if capped {
+			p.EffectiveAt = latest(s.EffectiveAt, s.EffectiveEnd, r.known)
+			capped = p.EffectiveAt.Before(s.EffectiveEnd)
+		}
 		if s.Disclosure.Version == 0 && s.Disclosure.ID != "" {
 			p.Disclosure = s.Disclosure.ID // the ledger says what is missing
 		}
@@ -234,6 +243,9 @@ func (r *importRun) reports(row int64, stated []transfer.Row) []act.Report {
 			fmt.Fprintf(&id, "%s-%d", r.ids, row)
 			if i > 0 {
 				fmt.Fprintf(&id, "-%d", i)
+			}
+			if capped { // a later copy of the file dates the act later in its day: that is another event
+				fmt.Fprintf(&id, "-at-%d", p.EffectiveAt.UnixMicro())
 			}
 			p.EventID = id.String()
 		}

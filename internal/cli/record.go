@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"github.com/consentline/consentline/internal/consent"
 )
 
 // scopeFlags say what an act or a question is about.
@@ -20,7 +22,7 @@ type scopeFlags struct {
 type actFlags struct {
 	Source     string `placeholder:"NAME" help:"Where the act came from: web_form, sms_keyword, sms_reply, voice_call, in_person, paper, preference_centre, agent, api, …"`
 	Method     string `placeholder:"TEXT" help:"How, within the source, such as checkbox."`
-	At         string `placeholder:"TIME" help:"When it happened: 2026-03-01 or RFC 3339; left out: now."`
+	At         string `placeholder:"TIME" help:"When it happened: 2026-03-01 or RFC 3339; left out: now. A day without a time ends consent at its end, and gives it from its beginning."`
 	Evidence   string `placeholder:"REF" help:"A reference to an artefact: sha256:…, a URL, a certificate's id."`
 	Actor      string `placeholder:"NAME" help:"Who acted, where that is not the person."`
 	EventID    string `placeholder:"ID" help:"The source's own id of the event; it is recorded once, for ever."`
@@ -55,7 +57,7 @@ Examples:
 
 // Run records the act.
 func (c *recordCmd) Run(ctx context.Context, a *App) error {
-	w, err := c.act(c.Number, c.Act, c.scopeFlags.Brand, c.Purpose, c.Channel)
+	w, err := c.act(a.Now(), c.Number, c.Act, c.scopeFlags.Brand, c.Purpose, c.Channel)
 	if err != nil {
 		return err
 	}
@@ -91,21 +93,26 @@ Examples:
 
 // Run records the withdrawal.
 func (c *withdrawCmd) Run(ctx context.Context, a *App) error {
-	w, err := c.act(c.Number, "withdrawn", c.Brand, c.Purpose, c.Channel)
+	w, err := c.act(a.Now(), c.Number, "withdrawn", c.Brand, c.Purpose, c.Channel)
 	if err != nil {
 		return err
 	}
 	return c.send(ctx, a, &c.target, w, c.JSON)
 }
 
-func (f *actFlags) act(number, kind, brand, purpose, channel string) (wireAct, error) {
+func (f *actFlags) act(now time.Time, number, kind, brand, purpose, channel string) (wireAct, error) {
 	w := wireAct{
 		Number: number, Region: f.Region, Brand: brand, Purpose: purpose, Channel: channel, Act: kind,
 		Source: f.Source, Method: f.Method, Evidence: f.Evidence, Actor: f.Actor, EventID: f.EventID,
 	}
-	if err := read("at", f.At, normalMoment, &w.EffectiveAt); err != nil {
+	var from, to time.Time
+	if err := errors.Join(read("at", f.At, readMoment, &from), read("at", f.At, readLatest, &to)); err != nil {
 		return w, &exitError{exitUsage, err}
 	}
+	if kind, err := consent.ParseKind(kind); err == nil && kind.Restricts() && !from.IsZero() {
+		from = latest(from, to, now)
+	}
+	w.EffectiveAt = wireTime(from)
 	return w, nil
 }
 

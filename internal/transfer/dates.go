@@ -57,6 +57,8 @@ type dates struct {
 	zone  *time.Location
 	unix  bool // whole numbers are seconds or milliseconds since 1970
 	last  string
+
+	day *time.Location // where the date that was read last is a whole day; nil: it had a time of day
 }
 
 // noDate lists what exports write where there is no date.
@@ -68,8 +70,18 @@ func noDate(text string) bool {
 	return false
 }
 
+// span reads a date as what it may mean: one moment, or all of the day that it names, in UTC.
+func (d *dates) span(text string) (from, to time.Time, err error) {
+	from, err = d.parse(text)
+	if err != nil || d.day == nil {
+		return from, from, err
+	}
+	return from, from.In(d.day).AddDate(0, 0, 1).Add(-time.Microsecond).UTC(), nil
+}
+
 // parse reads a date in UTC, to the precision it was given in.
 func (d *dates) parse(text string) (time.Time, error) {
+	d.day = nil
 	if len(text) > longestDate {
 		return time.Time{}, errBadDate
 	}
@@ -79,7 +91,9 @@ func (d *dates) parse(text string) (time.Time, error) {
 	// Zone names say little (there are two ESTs); these two say all.
 	for _, suffix := range []string{" UTC", " GMT", " Z"} {
 		if bare, ok := strings.CutSuffix(text, suffix); ok && !strings.Contains(bare, " +") && !strings.Contains(bare, " -") {
-			t, err := (&dates{order: d.order, zone: time.UTC}).parse(bare)
+			inner := dates{order: d.order, zone: time.UTC}
+			t, err := inner.parse(bare)
+			d.day = inner.day
 			return t, err
 		}
 	}
@@ -95,16 +109,25 @@ func (d *dates) parse(text string) (time.Time, error) {
 	}
 	if d.last != "" {
 		if t, err := time.ParseInLocation(d.last, text, d.zone); err == nil {
+			d.reads(d.last)
 			return plausible(t)
 		}
 	}
 	for _, layout := range layouts {
 		if t, err := time.ParseInLocation(layout, text, d.zone); err == nil {
 			d.last = layout
+			d.reads(layout)
 			return plausible(t)
 		}
 	}
 	return d.numeric(text)
+}
+
+// reads remembers whether a layout tells the time of day.
+func (d *dates) reads(layout string) {
+	if !strings.Contains(layout, "04") { // the minute, as package time writes it
+		d.day = d.zone
+	}
 }
 
 // plausible refuses years in which nobody consented to be texted; they are numbers that look like dates.
@@ -140,6 +163,7 @@ func (d *dates) numeric(text string) (time.Time, error) {
 		return time.Time{}, errBadDate
 	}
 	if clock == "" {
+		d.day = d.zone
 		return plausible(t)
 	}
 	for _, layout := range clocks {

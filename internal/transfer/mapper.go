@@ -148,7 +148,7 @@ func (o *Mapped) settle(row int64) {
 	for _, r := range o.Rows {
 		ended := !r.Act.Restricts() && slices.ContainsFunc(o.Rows, func(w Row) bool {
 			return w.Act.Restricts() && w.Scope().Covers(r.Scope()) &&
-				(w.EffectiveAt.IsZero() || !r.EffectiveAt.After(w.EffectiveAt))
+				(w.EffectiveAt.IsZero() || !r.EffectiveAt.After(w.EffectiveEnd))
 		})
 		if ended {
 			o.Skips = append(o.Skips, Skip{Row: row, Code: SkipOverruled, Reason: "the same row also ends this consent, no earlier than it was given"})

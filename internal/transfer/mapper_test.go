@@ -226,6 +226,28 @@ func TestOtherRowsDecideTheOrderOfADate(t *testing.T) {
 	}
 }
 
+func TestADateWithoutATimeOfDaySpansItsDay(t *testing.T) {
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const moment = 0
+	for text, want := range map[string]time.Duration{
+		"2025-03-14": 24*time.Hour - time.Microsecond, "20250314": 24*time.Hour - time.Microsecond, "14/03/2025": 24*time.Hour - time.Microsecond,
+		"Mar 14, 2025": 24*time.Hour - time.Microsecond, "2025-03-14 UTC": 24*time.Hour - time.Microsecond,
+		"2025-03-30":           23*time.Hour - time.Microsecond, // the clocks go forward
+		"2025-03-14T00:00:00Z": moment, "2025-03-14 10:00": moment, "14/03/2025 10:00": moment, "20250314T100000": moment, "Mar 14, 2025 3:04 PM": moment,
+	} {
+		d := dates{zone: berlin}
+		for range 2 { // the second time by the layout of the first
+			from, to, err := d.span(text)
+			if err != nil || to.Sub(from) != want {
+				t.Errorf("%s: got %v to %v, %v; want %v", text, from, to, err, want)
+			}
+		}
+	}
+}
+
 func TestADateAgainstTheDeclaredOrderIsRefused(t *testing.T) {
 	if got, err := (&dates{zone: time.UTC, order: MonthFirst}).parse("31/01/2025"); !errors.Is(err, errBadDate) {
 		t.Errorf("got %v, %v, want %v", got, err, errBadDate)

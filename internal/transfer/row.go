@@ -25,8 +25,11 @@ type Row struct {
 	// EffectiveAt is zero when neither the file nor the caller dates the act. To take the present for a grant then
 	// would let an old yes beat a later no.
 	EffectiveAt time.Time
-	ValidUntil  time.Time
-	ReviewAt    time.Time
+	// EffectiveEnd is the latest moment that the date can mean: of a date without a time of day the end of that day, else
+	// EffectiveAt. A restriction counts from then, or it would lose to a grant of the same day that it ended.
+	EffectiveEnd time.Time
+	ValidUntil   time.Time
+	ReviewAt     time.Time
 
 	Disclosure    consent.DisclosureRef // Version is 0 when the file names none
 	Text          string
@@ -107,9 +110,10 @@ type Settings struct {
 	Senders  map[string]consent.BrandID
 	Purposes map[string]consent.PurposeID
 
-	EffectiveAt time.Time    // of rows that are not dated, such as the day the file was exported
-	Unticked    consent.Kind // what an opt-in box that is not ticked means; zero: nothing
-	DateOrder   DateOrder    // zero: learnt by Observe
-	Zone        *time.Location
-	UnixTime    bool // whole numbers in date columns are seconds or milliseconds since 1970
+	EffectiveAt  time.Time    // of rows that are not dated, such as the day the file was exported
+	EffectiveEnd time.Time    // and its end, if that is a day; zero: EffectiveAt is a moment
+	Unticked     consent.Kind // what an opt-in box that is not ticked means; zero: nothing
+	DateOrder    DateOrder    // zero: learnt by Observe
+	Zone         *time.Location
+	UnixTime     bool // whole numbers in date columns are seconds or milliseconds since 1970
 }

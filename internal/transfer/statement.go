@@ -78,10 +78,11 @@ func (s *statementOf) rows() ([]Row, *Skip) {
 	}
 	row := Row{
 		Act: means.act, Confirmed: means.confirmed, Brand: s.brand(), Purpose: s.purposeOf(),
-		Level: s.level(means.act), EffectiveAt: s.effectiveAt(means.act), ValidUntil: s.date(FieldValidUntil), ReviewAt: s.date(FieldReviewAt),
+		Level: s.level(means.act), ValidUntil: s.date(FieldValidUntil), ReviewAt: s.date(FieldReviewAt),
 		Disclosure: s.disclosure(), Text: s.text(FieldText), Language: s.text(FieldLanguage), Evidence: s.text(FieldEvidence),
 		Actor: s.text(FieldActor), EventID: s.text(FieldEventID), CorrelationID: s.text(FieldCorrelation),
 	}
+	row.EffectiveAt, row.EffectiveEnd = s.effectiveAt(means.act)
 	row.Number, row.Region = s.number(raw)
 	row.Source, row.Method = s.sourceOf()
 	if row.Actor == "" {
@@ -319,31 +320,39 @@ func (s *statementOf) number(raw string) (number, region string) {
 }
 
 // effectiveAt is when the act happened: the date of that state if there is one, else that of the last change.
-func (s *statementOf) effectiveAt(act consent.Kind) time.Time {
-	own := time.Time{}
+func (s *statementOf) effectiveAt(act consent.Kind) (from, to time.Time) {
 	switch {
 	case act.Restricts():
-		own = s.date(FieldWithdrawnAt)
+		from, to = s.span(FieldWithdrawnAt)
 	case act.Grants() || act == consent.Requested:
-		own = s.date(FieldGrantedAt)
+		from, to = s.span(FieldGrantedAt)
 	}
-	if own.IsZero() {
-		own = s.date(FieldEffectiveAt)
+	if from.IsZero() {
+		from, to = s.span(FieldEffectiveAt)
 	}
-	if own.IsZero() {
-		own = s.settings.EffectiveAt
+	if from.IsZero() {
+		from, to = s.settings.EffectiveAt, s.settings.EffectiveEnd
 	}
-	return own
+	if to.Before(from) {
+		to = from
+	}
+	return from, to
 }
 
 func (s *statementOf) date(f Field) time.Time {
+	from, _ := s.span(f)
+	return from
+}
+
+// span reads a date as what it may mean: a moment, or a whole day.
+func (s *statementOf) span(f Field) (from, to time.Time) {
 	text := s.text(f)
 	if noDate(text) {
-		return time.Time{}
+		return time.Time{}, time.Time{}
 	}
-	t, err := s.dates[s.columns[f].index].parse(text)
+	from, to, err := s.dates[s.columns[f].index].span(text)
 	if err == nil {
-		return t
+		return from, to
 	}
 	code := CodeBadDate
 	if errors.Is(err, errAmbiguousDate) {
@@ -353,7 +362,7 @@ func (s *statementOf) date(f Field) time.Time {
 	if name := s.columns[f].name; !slices.ContainsFunc(s.errs, func(e *FieldError) bool { return e.Column == name && e.Code == code }) {
 		s.fail(f, code, "%v", err)
 	}
-	return time.Time{}
+	return time.Time{}, time.Time{}
 }
 
 // confirmed reads a flag, or the date on which the double opt-in was completed.
