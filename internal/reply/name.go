@@ -35,11 +35,11 @@ func (s *Set) nameSomeone(m *message, original string) {
 // first word of each sentence.
 func capitalised(text string) []string {
 	var names []string
-	opens := true
+	opens, titled := true, false
 	for len(text) > 0 {
 		r, n := utf8.DecodeRuneInString(text)
 		if !unicode.IsLetter(r) {
-			opens = opens || strings.ContainsRune(".!?\n", r)
+			opens = opens || strings.ContainsRune(".!?\n", r) && !(r == '.' && titled)
 			text = text[n:]
 			continue
 		}
@@ -52,7 +52,16 @@ func capitalised(text string) []string {
 		if !opens && unicode.IsUpper(r) && end > n && unicode.IsLower(second) {
 			names = append(names, fold(word))
 		}
-		opens, text = false, text[end:]
+		opens, titled, text = false, isTitle(word), text[end:]
 	}
 	return names
+}
+
+// isTitle reports whether a word stands before a name, so that the stop after it ends no sentence.
+func isTitle(word string) bool {
+	switch word {
+	case "Mr", "Mrs", "Ms", "Dr", "Prof", "Hr", "Fr", "Sr", "Sra":
+		return true
+	}
+	return false
 }
