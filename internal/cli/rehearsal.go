@@ -93,7 +93,7 @@ func (in rehearsal) date(ctx context.Context, q scopeQuestion, p *act.Report, ou
 
 // rehearsed is the answer to one question of a batch.
 type rehearsed struct {
-	Answer  *verdict      `json:"answer"`
+	verdict
 	Problem *problemError `json:"problem"`
 }
 
@@ -103,17 +103,14 @@ func (r *rehearsed) judge(p *act.Report, out *outcome) {
 		out.Status, out.Code, out.Field, out.Text = statusRejected, r.Problem.Code, r.Problem.Field, r.Problem.Detail
 		return
 	}
-	if r.Answer == nil {
-		return
-	}
-	for _, reason := range r.Answer.Reasons {
+	for _, reason := range r.Reasons {
 		switch reason.Code {
 		case act.CodeUnknownBrand, act.CodeUnknownPurpose:
 			out.Status, out.Code, out.Text = statusRejected, reason.Code, reason.Text
 			return
 		}
 	}
-	held := r.Answer.Record
+	held := r.Record
 	if !p.Act.Grants() || held == nil || held.Status == consent.None.String() || held.Status == consent.StatusGranted.String() {
 		return
 	}

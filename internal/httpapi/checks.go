@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -268,7 +269,9 @@ func (q *questioner) answer(ctx context.Context, data []byte, place int64) {
 		return
 	}
 	q.name(it.CorrelationID, place)
-	q.out = append(check.AppendJSON(append(q.out, `"answer":`...), &v, q.api.Citations), '}')
+	verdict := len(q.out)
+	q.out = check.AppendJSON(q.out, &v, q.api.Citations)
+	q.out = slices.Delete(q.out, verdict, verdict+1) // its opening bracket: the name's object goes on
 }
 
 // sound refuses what may not be asked among others.

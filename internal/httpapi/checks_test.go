@@ -17,16 +17,16 @@ import (
 
 type checkAnswer struct {
 	CorrelationID string `json:"correlation_id"`
-	Answer        *verdict
-	Problem       *struct{ Code, Field, Detail string }
+	verdict
+	Problem *struct{ Code, Field, Detail string }
 }
 
 func (a checkAnswer) String() string {
 	switch {
 	case a.Problem != nil:
 		return a.CorrelationID + ":" + a.Problem.Code
-	case a.Answer != nil:
-		return a.CorrelationID + ":" + a.Answer.Verdict
+	case a.Verdict != "":
+		return a.CorrelationID + ":" + a.Verdict
 	}
 	return a.CorrelationID + ":nothing"
 }
@@ -235,7 +235,7 @@ func FuzzCheckLine(f *testing.F) {
 		body, err := io.ReadAll(res.Body)
 		_, body, _ = bytes.Cut(body, []byte("\n"))
 		var a checkAnswer
-		if err != nil || json.Unmarshal(body, &a) != nil || (a.Answer == nil) == (a.Problem == nil) || a.CorrelationID == "" {
+		if err != nil || json.Unmarshal(body, &a) != nil || (a.Verdict == "") == (a.Problem == nil) || a.CorrelationID == "" {
 			t.Errorf("%q: answered with %q, %v", line, body, err)
 		}
 		var it check.Item

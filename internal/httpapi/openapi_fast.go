@@ -32,7 +32,7 @@ func (a *API) documentChecks() {
 		summary:     "Ask many questions",
 		description: "Answers up to 10,000 questions, or any number as a stream of lines (application/x-ndjson). Each is as fresh as if it had been asked for alone; what is wrong with one is said of that one.",
 		request:     CheckBatch{Items: []CheckItem{{CorrelationID: "a1", Question: question}}},
-		answer:      map[string]any{"items": []any{map[string]any{"correlation_id": "a1", "answer": VerdictJSON(exampleAllow)}}},
+		answer:      map[string]any{"items": []any{VerdictJSON(`{"correlation_id":"a1",` + exampleAllow[1:])}},
 	}
 	a.document(batch, reflect.TypeFor[CheckBatch](), reflect.TypeFor[CheckBatchAnswer]())
 	a.alsoLines(batch, reflect.TypeFor[CheckItem](), reflect.TypeFor[CheckAnswer]())

@@ -129,7 +129,7 @@ func TestARevokedKeyIsHeardNoMoreInAStream(t *testing.T) {
 		before := f.head()
 		c.say(t, line)
 		last, err := io.ReadAll(c.answers)
-		if err == nil || !strings.Contains(string(last), "unauthenticated") || strings.Contains(string(last), `"answer"`) {
+		if err == nil || !strings.Contains(string(last), "unauthenticated") || strings.Contains(string(last), `"verdict"`) {
 			t.Errorf("%s: got %s, %v; want a problem and no clean end", path, last, err)
 		}
 		if f.head() != before {

@@ -2,7 +2,10 @@ package httpapi
 
 import (
 	"encoding/json"
+	"reflect"
 	"time"
+
+	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/consentline/consentline/internal/consent"
 	"github.com/consentline/consentline/internal/ledger"
@@ -159,7 +162,19 @@ type CheckBatchAnswer struct {
 
 // CheckAnswer is a verdict, or why the question could not be answered.
 type CheckAnswer struct {
-	CorrelationID string   `json:"correlation_id" doc:"The caller's name for the question."`
-	Answer        *Verdict `json:"answer,omitempty" doc:"The verdict."`
-	Problem       *Problem `json:"problem,omitempty" doc:"Why there is none."`
+	CorrelationID string `json:"correlation_id" doc:"The caller's name for the question."`
+	*Verdict
+	Problem *Problem `json:"problem,omitempty" doc:"Why there is no verdict."`
+}
+
+// Schema lets huma describe an answer whose verdict may be missing, and with it all that belongs to a verdict.
+func (CheckAnswer) Schema(r huma.Registry) *huma.Schema {
+	type withVerdict struct {
+		CorrelationID string `json:"correlation_id" doc:"The caller's name for the question."`
+		Verdict
+		Problem *Problem `json:"problem,omitempty" doc:"Why there is no verdict."`
+	}
+	s := huma.SchemaFromType(r, reflect.TypeFor[withVerdict]())
+	s.Required = []string{"correlation_id"}
+	return s
 }
