@@ -70,11 +70,14 @@ type DeniedError struct {
 	Role       Role
 	Permission Permission
 	Brand      consent.BrandID // set when the caller may do it, but not for this brand
+
+	Only []consent.BrandID // the brands for which the caller may do it
 }
 
 func (e *DeniedError) Error() string {
 	if e.Brand != "" {
-		return fmt.Sprintf("this key may not act for brand %q", e.Brand)
+		// What was asked for is not repeated: it may be anything, a number too.
+		return fmt.Sprintf("this key may not act for that brand, only for %s: ask for another key", list(e.Only))
 	}
 	return fmt.Sprintf("a key with role %s may not %s: ask for one with role %s", e.Role, e.Permission, rolesWith(e.Permission))
 }
@@ -98,7 +101,8 @@ type Gate struct {
 
 	mu      sync.Mutex
 	keys    map[string]Key
-	since   map[string]uint64 // the entry that put each key in force
+	since   map[string]uint64        // the entry that put each key in force
+	brands  map[consent.BrandID]bool // those that are defined
 	inForce atomic.Pointer[holders]
 }
 
@@ -115,7 +119,7 @@ type holder struct {
 
 // New returns a gate that knows no key yet.
 func New(l Appender, now func() time.Time) *Gate {
-	g := &Gate{ledger: l, now: now, keys: map[string]Key{}, since: map[string]uint64{}}
+	g := &Gate{ledger: l, now: now, keys: map[string]Key{}, since: map[string]uint64{}, brands: map[consent.BrandID]bool{}}
 	g.inForce.Store(&holders{})
 	return g
 }
@@ -152,11 +156,11 @@ func (g *Gate) Authorize(ctx context.Context, c *Caller, p Permission, brands ..
 		if i < 0 {
 			return nil
 		}
-		denied.Brand = brands[i]
+		denied.Brand, denied.Only = brands[i], c.Brands
 	}
 	_, err := g.ledger.AppendOne(ctx, ledger.Item{
 		Kind: ledger.KindDenial, By: c.ID,
-		Detail: map[string]string{"permission": string(p), "role": string(c.Role), "brand": string(denied.Brand)},
+		Detail: map[string]string{"permission": string(p), "role": string(c.Role), "brand": string(g.defined(denied.Brand))},
 	})
 	if err != nil {
 		return errors.Join(denied, fmt.Errorf("record the denial: %w", err))
@@ -164,8 +168,35 @@ func (g *Gate) Authorize(ctx context.Context, c *Caller, p Permission, brands ..
 	return denied
 }
 
+// defined returns a brand that there is, and nothing for other words: entries are for ever, and hold no caller's text.
+func (g *Gate) defined(b consent.BrandID) consent.BrandID {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if b == consent.Any || g.brands[b] {
+		return b
+	}
+	return ""
+}
+
+// list names up to ten brands.
+func list(brands []consent.BrandID) string {
+	const most = 10
+	var out strings.Builder
+	for i, b := range brands[:min(len(brands), most)] {
+		if i > 0 {
+			out.WriteString(", ")
+		}
+		out.WriteString(string(b))
+	}
+	if len(brands) > most {
+		out.WriteString(" and others")
+	}
+	return out.String()
+}
+
 const (
 	kindKey   = "key"
+	kindBrand = "brand" // as package catalog names what it defines
 	keyPrefix = "cl_"
 )
 
@@ -232,8 +263,14 @@ func (g *Gate) define(ctx context.Context, by *Caller, k Key, seen uint64) error
 	return err
 }
 
-// Apply puts a committed key in force; definitions of other kinds are ignored.
+// Apply puts a committed key in force and learns of brands; definitions of other kinds are ignored.
 func (g *Gate) Apply(d ledger.Definition) error {
+	if d.Kind == kindBrand {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.brands[consent.BrandID(d.ID)] = true
+		return nil
+	}
 	if d.Kind != kindKey {
 		return nil
 	}

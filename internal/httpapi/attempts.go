@@ -186,7 +186,7 @@ func (a *API) reserve(ctx context.Context, caller *access.Caller, req *check.Req
 		return v, 0, id, err
 	}
 	brand := consent.BrandID(req.Brand)
-	if err := a.Gate.Authorize(ctx, caller, access.ReportAttempts, brand); err != nil {
+	if err := a.authorize(ctx, caller, access.ReportAttempts, brand); err != nil {
 		return v, 0, id, err
 	}
 	class, err := a.classOf(brand, consent.PurposeID(req.Purpose))

@@ -6,6 +6,9 @@ import (
 	"strings"
 
 	"github.com/consentline/consentline/internal/access"
+	"github.com/consentline/consentline/internal/act"
+	"github.com/consentline/consentline/internal/check"
+	"github.com/consentline/consentline/internal/consent"
 )
 
 type localKey struct{}
@@ -54,6 +57,16 @@ func (a *API) handle(pattern string, permission access.Permission, h handler) {
 		r.Body = a.held(r.Body, caller)
 		return h(w, r, caller)
 	})
+}
+
+// authorize asks the gate about a brand that a caller names. One that is not defined is said to be that, not denied.
+func (a *API) authorize(ctx context.Context, caller *access.Caller, p access.Permission, b consent.BrandID) error {
+	if b != consent.Any && !caller.For(b) {
+		if _, err := a.Catalog.Brand(string(b)); err != nil {
+			return unknownWord(act.CodeUnknownBrand, "brand", check.UnknownBrand)
+		}
+	}
+	return a.Gate.Authorize(ctx, caller, p, b)
 }
 
 // public serves a pattern to everybody: what it answers holds no personal data.

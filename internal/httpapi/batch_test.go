@@ -331,15 +331,16 @@ func TestABatchForOtherBrandsIsDeniedItemByItemAndRecordedOnce(t *testing.T) {
 	before := f.head()
 	var got httpapi.ConsentBatchAnswer
 	f.do(request{method: "POST", path: "/v1/consents/batch", as: limited, body: items(
-		grant(alice, "brand", "acme"), grant(alice), grant(bob), grant(alice, "brand", "*", "act", "withdrawn"),
+		grant(alice, "brand", "acme"), grant(alice), grant(bob), grant(alice, "brand", "*", "act", "withdrawn"), grant(alice, "brand", "202-555-0123"),
 	)}).status(200).into(&got)
-	want := []string{"0 recorded", "1 rejected forbidden", "2 rejected forbidden", "3 rejected forbidden"}
+	want := []string{"0 recorded", "1 rejected forbidden", "2 rejected forbidden", "3 rejected forbidden", "4 rejected unknown_brand"}
 	if s := statuses(got); !slices.Equal(s, want) {
 		t.Errorf("got  %q\nwant %q", s, want)
 	}
-	if n := f.denials(before); n != 2 {
-		t.Errorf("%d denials were recorded, want one for each brand", n)
+	if n := f.denials(before); n != 1 {
+		t.Errorf("%d denials were recorded, want one for the request", n)
 	}
+	f.holdsNo(before, "555-0123")
 }
 
 // FuzzAct feeds the decoder of acts whatever comes. Every input is answered with an act, a duplicate or a problem.

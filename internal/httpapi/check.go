@@ -103,7 +103,7 @@ func (a *API) judge(ctx context.Context, caller *access.Caller, req *check.Reque
 		}
 	}
 	if len(caller.Brands) > 0 {
-		if err := a.Gate.Authorize(ctx, caller, access.Check, consent.BrandID(req.Brand)); err != nil {
+		if err := a.authorize(ctx, caller, access.Check, consent.BrandID(req.Brand)); err != nil {
 			return v, 0, err
 		}
 	}

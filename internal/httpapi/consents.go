@@ -124,7 +124,7 @@ func (a *API) consentRoutes() {
 }
 
 func (a *API) recordConsent(ctx context.Context, c call, in *ConsentRequest) (out reply[ConsentAnswer], err error) {
-	if err := a.Gate.Authorize(ctx, c.Caller, access.RecordConsent, in.brand()); err != nil {
+	if err := a.authorize(ctx, c.Caller, access.RecordConsent, in.brand()); err != nil {
 		return out, err
 	}
 	p, err := in.report()

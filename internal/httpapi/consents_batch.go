@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/http"
 	"reflect"
@@ -111,11 +112,11 @@ type teller struct {
 	a      *API
 	c      call
 	via    consent.Via
-	denied map[consent.BrandID]error // what the gate said of each brand, so that a denial is recorded once a request
+	denied error // of the first brand that the caller may not act for, so that a denial is recorded once a request
 }
 
 func (a *API) newTeller(ctx context.Context, c call) (*teller, error) {
-	t := &teller{a: a, c: c, via: consent.ViaBatch, denied: map[consent.BrandID]error{}}
+	t := &teller{a: a, c: c, via: consent.ViaBatch}
 	switch c.query("via") {
 	case "", "batch":
 		return t, nil
@@ -167,10 +168,15 @@ func (t *teller) authorize(ctx context.Context, b consent.BrandID) error {
 	if t.c.For(b) {
 		return nil
 	}
-	if _, known := t.denied[b]; !known {
-		t.denied[b] = t.a.Gate.Authorize(ctx, t.c.Caller, access.RecordConsent, b)
+	var denied *access.DeniedError
+	err := t.denied
+	if _, unknown := t.a.Catalog.Brand(string(b)); err == nil || b != consent.Any && unknown != nil {
+		err = t.a.authorize(ctx, t.c.Caller, access.RecordConsent, b)
 	}
-	return t.denied[b]
+	if errors.As(err, &denied) {
+		t.denied = err
+	}
+	return err
 }
 
 // itemKey is the key of one item of a request that has a key.

@@ -116,14 +116,14 @@ func (a *API) askedScope(ctx context.Context, c call, in *LookupRequest) ([]cons
 	if scope.Brand == "" {
 		scope.Brand = act.DefaultBrand
 	}
-	if err := a.Gate.Authorize(ctx, c.Caller, access.LookUp, scope.Brand); err != nil {
+	if err := a.authorize(ctx, c.Caller, access.LookUp, scope.Brand); err != nil {
 		return nil, err
 	}
 	if _, err := a.Catalog.Brand(string(scope.Brand)); err != nil {
-		return nil, unprocessable(act.CodeUnknownBrand, "brand", err.Error())
+		return nil, unknownWord(act.CodeUnknownBrand, "brand", check.UnknownBrand)
 	}
 	if _, err := a.Catalog.Purpose(string(scope.Purpose)); err != nil {
-		return nil, unprocessable(act.CodeUnknownPurpose, "purpose", err.Error())
+		return nil, unknownWord(act.CodeUnknownPurpose, "purpose", check.UnknownPurpose)
 	}
 	return []consent.Scope{scope}, nil
 }

@@ -104,7 +104,7 @@ func (t *talk) askOptIn(ctx context.Context, c call, in *OptInRequest) (out repl
 	if q.Brand == "" {
 		q.Brand = "default"
 	}
-	if err := t.API.Gate.Authorize(ctx, c.Caller, access.RecordConsent, q.Brand); err != nil {
+	if err := t.API.authorize(ctx, c.Caller, access.RecordConsent, q.Brand); err != nil {
 		return out, err
 	}
 	asked, err := t.OptIns.Ask(ctx, c.Caller, q)
