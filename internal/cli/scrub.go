@@ -15,6 +15,7 @@ type scrubCmd struct {
 	File string `arg:"" help:"A CSV file with a header row, or NDJSON by its name; - is standard input."`
 	scopeFlags
 	Column string `placeholder:"NAME" help:"The column that holds the number; left out: found by its name."`
+	Prefix string `placeholder:"TEXT" help:"Put before the names of the added columns, such as consent_, for files that have columns of these names."`
 	Region string `placeholder:"CC" help:"The country of numbers without a country code, such as US."`
 	At     string `placeholder:"TIME" help:"Ask as of this moment; left out: now."`
 	Output string `short:"o" placeholder:"FILE" help:"Where to write the rows; left out: standard output. It appears only when it is complete."`
@@ -41,6 +42,9 @@ func (c *scrubCmd) Run(ctx context.Context, a *App) (err error) {
 		kind = "application/x-ndjson"
 	}
 	query := url.Values{"brand": {c.scopeFlags.Brand}, "purpose": {c.Purpose}, "channel": {c.Channel}}
+	if c.Prefix != "" {
+		query.Set("prefix", c.Prefix)
+	}
 	if err := fileQuery(query, c.Column, c.Region, "at", c.At); err != nil {
 		return err
 	}

@@ -50,6 +50,7 @@ func (a *API) documentScrub() {
 			queryParam("brand", "On whose behalf; absent: default.", &huma.Schema{Type: huma.TypeString}),
 			queryParam("at", "The moment asked about; absent: now.", &huma.Schema{Type: huma.TypeString, Format: "date-time"}),
 			queryParam("column", "The name of the column that holds the number; absent: found by its name.", &huma.Schema{Type: huma.TypeString}),
+			queryParam("prefix", "Put before the names of what is added. A CSV file that has columns of these names already is refused, such a line of JSON is invalid.", &huma.Schema{Type: huma.TypeString, MaxLength: new(32)}),
 			queryParam("region", "The ISO 3166-1 country of numbers that are written without a country code.", &huma.Schema{Type: huma.TypeString}),
 		},
 	}

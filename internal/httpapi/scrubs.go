@@ -16,7 +16,7 @@ import (
 	"github.com/consentline/consentline/internal/scrub"
 )
 
-var scrubParams = map[string]bool{"brand": true, "purpose": true, "channel": true, "at": true, "column": true, "region": true}
+var scrubParams = map[string]bool{"brand": true, "purpose": true, "channel": true, "at": true, "column": true, "prefix": true, "region": true}
 
 // postScrub answers for every row of a file while it is still being sent. What is wrong with the question or the header
 // is a problem; once rows have been written, all that is left is to break the stream off.
@@ -71,9 +71,12 @@ func (a *API) scrub(r *http.Request, in io.Reader, out *scrubbed, o scrub.Option
 	a.Metrics.Scrubbed("defer", counts.Defer)
 	a.Metrics.Scrubbed("invalid", counts.Invalid)
 	var header *scrub.HeaderError
+	var taken *scrub.TakenError
 	switch {
 	case err == nil:
 		return nil
+	case errors.As(err, &taken):
+		return problem(http.StatusUnprocessableEntity, "columns_exist", "Columns exist already", "prefix", "The file has columns already that would be added: "+strings.Join(taken.Columns, ", ")+". Take them out, or name the added ones apart, such as with prefix=consent_.")
 	case errors.As(err, &header):
 		return problem(http.StatusUnprocessableEntity, "invalid_header", "Header not usable", "column", header.Err.Error())
 	case !out.begun:
@@ -89,6 +92,9 @@ func (a *API) scrub(r *http.Request, in io.Reader, out *scrubbed, o scrub.Option
 func (a *API) scrubOptions(c call) (o scrub.Options, err error) {
 	o.Brand, o.Purpose = consent.BrandID(c.query("brand")), consent.PurposeID(c.query("purpose"))
 	o.Column, o.Region = c.query("column"), strings.ToUpper(c.query("region"))
+	if o.Prefix = c.query("prefix"); !plainPrefix(o.Prefix) {
+		return o, unprocessable(act.CodeInvalidField, "prefix", "want up to 32 letters, digits, _ or -")
+	}
 	if o.Brand == "" {
 		o.Brand = act.DefaultBrand
 	}
@@ -117,6 +123,11 @@ func (a *API) scrubOptions(c call) (o scrub.Options, err error) {
 		}
 	}
 	return o, nil
+}
+
+// plainPrefix reports whether a prefix can stand in a name in CSV and JSON alike.
+func plainPrefix(text string) bool {
+	return len(text) <= 32 && strings.Trim(strings.ToLower(text), "abcdefghijklmnopqrstuvwxyz0123456789_-") == ""
 }
 
 // unzips reports whether the body is compressed, and takes the header away, since what is read from then on is not.

@@ -153,3 +153,15 @@ func TestRowsAreAnsweredWhileTheFileIsStillBeingSent(t *testing.T) {
 		t.Error(res.Status)
 	}
 }
+
+func TestAScrubNamesTheColumnsThatAFileHasAlready(t *testing.T) {
+	f := start(t)
+	r := request{method: "POST", path: "/v1/scrubs?purpose=marketing&channel=sms", media: "text/csv", body: "phone,verdict\n" + alice + ",deny\n"}
+	f.do(r).problem(422, "columns_exist", "prefix")
+	r.path += "&prefix=now_"
+	if got := string(f.do(r).status(200).body); !strings.HasPrefix(got, "phone,verdict,now_verdict,now_reason,now_next_allowed_at\n") {
+		t.Errorf("got %s", got)
+	}
+	r.path += "%22"
+	f.do(r).problem(422, "invalid_field", "prefix")
+}

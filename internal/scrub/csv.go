@@ -6,14 +6,31 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/consentline/consentline/internal/check"
 	"github.com/consentline/consentline/internal/transfer"
 )
 
-// added are the names of the columns that every row gets.
-var added = []string{"verdict", "reason", "next_allowed_at"}
+// added are the names of the columns that every row gets, after the prefix.
+var added = [...]string{"verdict", "reason", "next_allowed_at"}
+
+// names returns what the added columns are called.
+func (o *Options) names() (out [len(added)]string) {
+	for i, name := range added {
+		out[i] = o.Prefix + name
+	}
+	return out
+}
+
+// TakenError says that a file has columns already that would be added: an answer of before would pass for one of now.
+type TakenError struct{ Columns []string }
+
+func (e *TakenError) Error() string {
+	return fmt.Sprintf("the file has the columns %s already: take them out, or give a prefix for the names of those that are added", strings.Join(e.Columns, ", "))
+}
 
 // HeaderError says that a file's first row cannot be used as its header: nothing was written.
 type HeaderError struct{ Err error }
@@ -42,7 +59,16 @@ func CSV(ctx context.Context, x *check.Index, r io.Reader, w io.Writer, o Option
 	}
 	out := lead.before(header.Offset, file.Encoding())
 	out = append(out, header.Raw...)
-	for _, name := range added {
+	var taken []string
+	for _, name := range o.names() {
+		if slices.ContainsFunc(names, func(h string) bool { return strings.EqualFold(strings.TrimSpace(h), name) }) {
+			taken = append(taken, name)
+		}
+	}
+	if len(taken) > 0 {
+		return Counts{}, &HeaderError{&TakenError{taken}}
+	}
+	for _, name := range o.names() {
 		out = append(append(out, file.Delimiter()), name...)
 	}
 	if _, err := w.Write(append(out, header.LineEnd...)); err != nil {

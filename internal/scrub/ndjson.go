@@ -11,6 +11,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/consentline/consentline/internal/check"
 	"github.com/consentline/consentline/internal/transfer"
 )
@@ -21,7 +23,7 @@ import (
 func NDJSON(ctx context.Context, x *check.Index, r io.Reader, w io.Writer, o Options) (Counts, error) {
 	lines := newLineBlocks(r, o.MaxRow)
 	return run(ctx, w, &o, lines.next, func() worker {
-		return &lineWorker{asker: newAsker(x, &o), member: o.Column, found: "number"}
+		return &lineWorker{asker: newAsker(x, &o), member: o.Column, found: "number", names: o.names()}
 	})
 }
 
@@ -108,6 +110,7 @@ type lineWorker struct {
 	asker
 	member string // as the caller named it; empty: found
 	found  string // in an earlier line, so most likely in the next
+	names  [len(added)]string
 }
 
 func (l *lineWorker) work(b *block) {
@@ -137,12 +140,13 @@ func (l *lineWorker) line(out, line []byte) []byte {
 	} else {
 		verdict, reason, next = l.ask(number)
 	}
-	if reason == string(transfer.CodeBadJSON) || reason == string(transfer.CodeBadUTF8) {
+	switch reason {
+	case string(transfer.CodeBadJSON), string(transfer.CodeBadUTF8), nameTaken, duplicateName:
 		out = appendInput(out, body)
-	} else {
+	default:
 		out = appendOpen(out, body)
 	}
-	return append(appendMembers(out, verdict, reason, next), lineEnd...)
+	return append(l.appendMembers(out, verdict, reason, next), lineEnd...)
 }
 
 // number finds the number in a line; reason says why there is none.
@@ -153,6 +157,14 @@ func (l *lineWorker) number(line []byte) (number []byte, reason string) {
 	var members map[string]json.RawMessage
 	if json.Unmarshal(line, &members) != nil || members == nil {
 		return nil, string(transfer.CodeBadJSON)
+	}
+	if duplicated(line) {
+		return nil, duplicateName
+	}
+	for _, name := range l.names {
+		if _, taken := members[name]; taken {
+			return nil, nameTaken
+		}
 	}
 	raw := l.value(members)
 	if len(raw) == 0 || string(raw) == "null" {
@@ -169,6 +181,15 @@ func (l *lineWorker) number(line []byte) (number []byte, reason string) {
 		return nil, string(transfer.CodeBadJSON)
 	}
 	return []byte(text), ""
+}
+
+// duplicated reports whether an object holds a name twice.
+func duplicated(object []byte) bool {
+	if jsontext.Value(object).IsValid() {
+		return false
+	}
+	_, err := jsontext.NewDecoder(bytes.NewReader(object)).ReadValue()
+	return errors.Is(err, jsontext.ErrDuplicateName)
 }
 
 // value returns the value of the number's member; nil if there is none.
@@ -206,10 +227,10 @@ func appendInput(out, line []byte) []byte {
 	return append(append(append(out, `{"input":`...), text...), ',')
 }
 
-func appendMembers(out []byte, verdict, reason string, next time.Time) []byte {
-	out = append(append(out, `"verdict":"`...), verdict...)
-	out = append(append(out, `","reason":"`...), reason...)
-	out = append(out, `","next_allowed_at":`...)
+func (l *lineWorker) appendMembers(out []byte, verdict, reason string, next time.Time) []byte {
+	out = append(append(append(append(out, '"'), l.names[0]...), `":"`...), verdict...)
+	out = append(append(append(append(out, `","`...), l.names[1]...), `":"`...), reason...)
+	out = append(append(append(out, `","`...), l.names[2]...), `":`...)
 	if next.IsZero() {
 		return append(out, "null}"...)
 	}
@@ -223,5 +244,5 @@ func (l *lineWorker) piece(b *block) {
 		return
 	}
 	verdict, reason, next := l.refuse(string(transfer.CodeTooLong))
-	b.out = append(appendMembers(append(b.out, '{'), verdict, reason, next), '\n')
+	b.out = append(l.appendMembers(append(b.out, '{'), verdict, reason, next), '\n')
 }

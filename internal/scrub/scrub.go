@@ -29,6 +29,7 @@ type Options struct {
 	At      time.Time // zero: the moment at which each row is answered
 
 	Column string // the name of the column or member with the numbers; empty: found by its name
+	Prefix string // of the names of what is added, such as consent_; empty: none
 	Region string // ISO 3166-1 alpha-2, of numbers without a country code; empty: such are invalid
 
 	MaxRow  int          // bytes of a row that is still looked into; zero: 1 MiB
@@ -52,6 +53,8 @@ const (
 	invalid       = "invalid"
 	rounded       = "scientific_notation"
 	numberMissing = "missing_number"
+	nameTaken     = "name_taken"      // the line holds what would be added
+	duplicateName = "duplicate_field" // a name stands twice, so which value holds is anybody's guess
 )
 
 // asker answers for one goroutine.
