@@ -63,6 +63,13 @@ var routePermissions = map[string]access.Permission{
 	"PUT /v1/rules/bans/{ban}":                            access.ChangeRules,
 	"DELETE /v1/rules/bans/{ban}":                         access.ChangeRules,
 	"GET /metrics":                                        access.ReadMetrics,
+	"POST /v1/optins":                                     access.RecordConsent,
+	"GET /v1/optins/{optin}":                              access.RecordConsent,
+	"POST /v1/optins/confirm":                             access.RecordConsent,
+	"GET /v1/reviews":                                     access.ReadHistory,
+	"POST /v1/reviews/{review}/decision":                  access.RecordConsent,
+
+	"POST /v1/inbound/{provider}": "", // the provider's own signature is asked for
 
 	"GET /healthz":            "",
 	"GET /readyz":             "",

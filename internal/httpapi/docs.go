@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -25,23 +26,23 @@ var docsHTML string
 //go:embed docs.css
 var docsCSS string
 
-// docsRoutes serve the document, and a page made from it that loads nothing from anywhere.
+// docsRoutes serve the document, and a page made from it that loads nothing from anywhere. Both are made when they are
+// first asked for, since conversations add their operations after these routes.
 func (a *API) docsRoutes() {
-	page, body := a.docsPage(), a.documentJSON()
 	sum := sha256.Sum256([]byte(docsCSS))
 	policy := "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 	for pattern, file := range map[string]struct {
 		media string
-		body  []byte
+		body  func() []byte
 	}{
-		"GET /v1/openapi.yaml": {"application/yaml", api.OpenAPI},
-		"GET /v1/openapi.json": {typeJSON, body},
-		"GET /docs":            {"text/html; charset=utf-8", page},
+		"GET /v1/openapi.yaml": {"application/yaml", func() []byte { return api.OpenAPI }},
+		"GET /v1/openapi.json": {typeJSON, sync.OnceValue(a.documentJSON)},
+		"GET /docs":            {"text/html; charset=utf-8", sync.OnceValue(a.docsPage)},
 	} {
 		a.public(pattern, func(w http.ResponseWriter, r *http.Request) error {
 			w.Header().Set("Content-Security-Policy", policy)
 			w.Header()["Cache-Control"] = fewSeconds
-			return a.writeText(w, r, file.media, file.body)
+			return a.writeText(w, r, file.media, file.body())
 		})
 	}
 }
@@ -114,7 +115,9 @@ func (a *API) docGroups() []docGroup {
 				}
 			}
 		}
-		groups = append(groups, g)
+		if len(g.Operations) > 0 {
+			groups = append(groups, g)
+		}
 	}
 	return groups
 }

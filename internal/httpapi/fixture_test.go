@@ -16,6 +16,8 @@ import (
 	"github.com/consentline/consentline/internal/consent"
 	"github.com/consentline/consentline/internal/httpapi"
 	"github.com/consentline/consentline/internal/ledger"
+	"github.com/consentline/consentline/internal/messaging/generic"
+	"github.com/consentline/consentline/internal/messaging/providers"
 	"github.com/consentline/consentline/internal/server"
 )
 
@@ -44,7 +46,9 @@ func start(t testing.TB) *fixture {
 func startWith(t testing.TB, rules string) *fixture {
 	t.Helper()
 	f := &fixture{t: t, keys: map[string]string{}}
-	s, err := server.Open(t.Context(), server.Config{DataDir: t.TempDir(), Now: f.now, Rules: rules})
+	s, err := server.Open(t.Context(), server.Config{
+		DataDir: t.TempDir(), Now: f.now, Rules: rules, Providers: providers.Config{Generic: &generic.Config{Secrets: []string{secret}}},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,6 +57,7 @@ func startWith(t testing.TB, rules string) *fixture {
 		Ledger: s.Ledger, Index: s.Index, Catalog: s.Catalog, Lists: s.Lists, Gate: s.Gate, Recorder: s.Recorder,
 		Tree: s.Tree, Signer: s.Signer, Feed: s.Feed, Now: f.now, Log: s.Log, Version: "test", Rules: s.Rules, Attempts: s.Attempts,
 	})
+	f.api.Converse(s.Conversations)
 	f.http = httptest.NewServer(f.api.Handler())
 	t.Cleanup(func() {
 		f.http.Close()
