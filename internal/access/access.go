@@ -65,6 +65,9 @@ var ErrUnknownKey = errors.New("the key is missing, unknown, expired or revoked"
 // ErrNotFound says that there is no key with an ID.
 var ErrNotFound = errors.New("no such key")
 
+// ErrLastAdmin says that a key would end itself and leave no key that can make others.
+var ErrLastAdmin = errors.New("this is the last admin key: make another before you revoke it, or revoke it from the command line")
+
 // DeniedError says that a caller may not do what they asked for.
 type DeniedError struct {
 	Role       Role
@@ -228,7 +231,8 @@ func (k *Key) validate() error {
 	return nil
 }
 
-// Revoke ends a key. Revoking it again changes nothing.
+// Revoke ends a key. Revoking it again changes nothing. The last that could make others is ErrLastAdmin, except for
+// the local command line, which can make one at any time.
 func (g *Gate) Revoke(ctx context.Context, by *Caller, id string) (Key, error) {
 	g.changing.Lock()
 	defer g.changing.Unlock()
@@ -240,9 +244,29 @@ func (g *Gate) Revoke(ctx context.Context, by *Caller, id string) (Key, error) {
 	if k.RevokedAt != nil {
 		return k, nil
 	}
+	if by.ID != Local.ID && g.lastAdmin(k) {
+		return Key{}, ErrLastAdmin
+	}
 	at := ledger.Time(g.now().UTC().Truncate(time.Microsecond))
 	k.RevokedAt, k.RevokedBy = &at, by.ID
 	return k, g.define(ctx, by, k, seen)
+}
+
+// lastAdmin reports whether no other key in force may manage keys for all brands.
+func (g *Gate) lastAdmin(k Key) bool {
+	manages := func(c *Caller) bool { return c.Can(ManageKeys) && len(c.Brands) == 0 }
+	own := "key:" + k.ID
+	last := false
+	for id, h := range g.inForce.Load().byID {
+		switch {
+		case !manages(&h.Caller) || g.expired(h):
+		case id == own:
+			last = true
+		default:
+			return false
+		}
+	}
+	return last
 }
 
 // seen returns the entry that put in force what is known of a key.

@@ -78,11 +78,29 @@ func (a *API) getChanges(w http.ResponseWriter, r *http.Request, caller *access.
 	case typeEvents:
 		return f.stream(r.Context(), w, kind, f.event, []byte("retry: "+strconv.Itoa(reconnect)+"\n\n"))
 	}
+	if err := f.behind(r.Context()); err != nil {
+		return err
+	}
 	page, err := f.page(r.Context())
 	if err != nil {
 		return err
 	}
 	return a.writeStatus(w, r, http.StatusOK, page)
+}
+
+// behind refuses a cursor that no entry has reached, unless the caller would wait for it: it is of another ledger, or of
+// this one before a copy was restored, and would pass over entries in silence. Other nodes may be ahead of this one, so
+// the ledger is asked.
+func (f *following) behind(ctx context.Context) error {
+	if f.wait > 0 || f.after <= f.api.Feed.Head() {
+		return nil
+	}
+	head, err := f.api.Ledger.Head(ctx)
+	if err != nil || f.after <= head {
+		return err
+	}
+	return problem(http.StatusUnprocessableEntity, "cursor_ahead", "Cursor beyond the ledger", "after",
+		"No entry has this place yet. The cursor is of another ledger, or a copy was restored: begin from 0, and pass over what is known.")
 }
 
 // accepted returns the media type that the caller named first among those there are; JSON if none.

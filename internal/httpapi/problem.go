@@ -96,6 +96,8 @@ func known(err error) *Problem {
 		return problem(http.StatusConflict, "exists", "Exists already", "id", err.Error())
 	case errors.Is(err, ledger.ErrKeyReused):
 		return problem(statusOf(act.CodeKeyReused), act.CodeKeyReused, "Idempotency key used before", "Idempotency-Key", "was used before with other content: use a new key for a new request")
+	case errors.Is(err, access.ErrLastAdmin):
+		return problem(http.StatusConflict, "last_admin_key", "Last admin key", "", err.Error())
 	case errors.Is(err, ledger.ErrChanged):
 		return problem(http.StatusConflict, "changed_meanwhile", "Changed meanwhile", "", err.Error())
 	case errors.Is(err, ledger.ErrClosed):

@@ -214,3 +214,18 @@ func TestARevokedKeyExportsNoMore(t *testing.T) {
 		t.Errorf("got %+v, want an export that is not complete", told)
 	}
 }
+
+func TestTheLastAdminKeyCannotEndItself(t *testing.T) {
+	f := start(t)
+	caller, err := f.Gate.Authenticate(f.keys["admin"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := "/v1/keys/" + strings.TrimPrefix(caller.ID, "key:")
+	f.key(access.Admin, "default") // it cannot make a key for all brands
+	f.do(request{method: "DELETE", path: path}).problem(409, "last_admin_key", "")
+	f.do(request{method: "GET", path: path}).status(200)
+	f.key(access.Admin)
+	f.do(request{method: "DELETE", path: path}).status(200)
+	f.do(request{method: "GET", path: path}).problem(401, "unauthenticated", "Authorization")
+}
