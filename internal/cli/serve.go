@@ -53,6 +53,9 @@ type started struct {
 
 // Run serves until the context ends.
 func (c *serveCmd) Run(ctx context.Context, a *App) error {
+	if err := ownAlone(c.Data); err != nil {
+		return err
+	}
 	log := c.logger(a)
 	s, err := server.Open(ctx, server.Config{
 		DataDir: c.Data, Database: c.Database, MasterKeyFile: c.MasterKey, SingleNode: c.OnlyNode, Delta: c.Freshness,
