@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"syscall"
 	"time"
 
 	"github.com/consentline/consentline/internal/access"
 	"github.com/consentline/consentline/internal/demo"
+	"github.com/consentline/consentline/internal/messaging/providers"
 	"github.com/consentline/consentline/internal/server"
 )
 
@@ -23,7 +25,10 @@ type serveCmd struct {
 	MasterKey string        `env:"CONSENTLINE_MASTER_KEY" placeholder:"FILE" help:"The key file that all nodes share. Left out: master.key in the data directory."`
 	OnlyNode  bool          `name:"single-node" help:"No other node uses the database: withdrawals wait for nobody."`
 	Freshness time.Duration `default:"500ms" placeholder:"TIME" help:"For how long a node may answer after it last polled the database, and so how long withdrawals wait; the same on all nodes."`
+	Providers string        `env:"CONSENTLINE_PROVIDERS" placeholder:"FILE" help:"A JSON file that configures the providers of messages; it holds secrets, so only its owner should read it. Left out: messages go into messages.ndjson in the data directory."`
 	Demo      bool          `help:"Load a sample of about 5,000 fictional people into an empty ledger first."`
+	Twilio    string        `name:"gateway-twilio" env:"CONSENTLINE_GATEWAY_TWILIO" placeholder:"HOST:PORT" help:"Stand in for https://api.twilio.com at this address, and forward what the check allows. Left out: not at all."`
+	SMPP      string        `name:"gateway-smpp" env:"CONSENTLINE_GATEWAY_SMPP" placeholder:"HOST:PORT" help:"Stand between applications and the SMSC of --providers at this address. Left out: not at all."`
 	Origin    string        `env:"CONSENTLINE_ORIGIN" placeholder:"NAME" help:"The public log's name, such as consent.example/log. It stands in every checkpoint: choose it once."`
 	Grace     time.Duration `default:"15s" help:"How long calls under way may take when the server stops."`
 	LogFormat string        `enum:"text,json" default:"text" help:"How to write the log: text or json."`
@@ -40,7 +45,8 @@ At the first start it makes an admin key and prints it once. SIGINT or SIGTERM s
 Examples:
   consentline serve --demo
   consentline serve --data /var/lib/consentline --listen 0.0.0.0:8080 --log-format json
-  consentline serve --database postgres://consentline@db/consentline --master-key /etc/consentline/master.key`
+  consentline serve --database postgres://consentline@db/consentline --master-key /etc/consentline/master.key
+  consentline serve --providers providers.json --gateway-twilio 127.0.0.1:8090`
 }
 
 // started is what serve tells, once it answers.
@@ -57,9 +63,13 @@ func (c *serveCmd) Run(ctx context.Context, a *App) error {
 		return err
 	}
 	log := c.logger(a)
+	talk, err := c.providers()
+	if err != nil {
+		return err
+	}
 	s, err := server.Open(ctx, server.Config{
 		DataDir: c.Data, Database: c.Database, MasterKeyFile: c.MasterKey, SingleNode: c.OnlyNode, Delta: c.Freshness,
-		Origin: c.Origin, Rules: rulesOf(c.Rules, c.Data), Now: a.Now, Log: log,
+		Origin: c.Origin, Rules: rulesOf(c.Rules, c.Data), Providers: talk, Now: a.Now, Log: log,
 	})
 	if errors.Is(err, server.ErrInUse) {
 		return describeOwner(c.Data, err)
@@ -68,6 +78,22 @@ func (c *serveCmd) Run(ctx context.Context, a *App) error {
 		return err
 	}
 	return errors.Join(c.serve(ctx, a, s), s.Close())
+}
+
+// providers reads the file that configures the providers; without one there are none.
+func (c *serveCmd) providers() (p providers.Config, err error) {
+	if c.Providers == "" {
+		return p, nil
+	}
+	file, err := os.Open(c.Providers)
+	if err != nil {
+		return p, fmt.Errorf("--providers: %w", err)
+	}
+	p, err = providers.Parse(file)
+	if err = errors.Join(err, file.Close()); err != nil {
+		return p, fmt.Errorf("--providers %s: %w", c.Providers, err)
+	}
+	return p, nil
 }
 
 func (c *serveCmd) logger(a *App) *slog.Logger {
@@ -94,7 +120,11 @@ func (c *serveCmd) serve(ctx context.Context, a *App, s *server.Server) (err err
 	serving, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	err = s.Serve(serving, server.Listening{
-		Addr: c.Listen, Version: buildVersion().Version, Grace: c.Grace,
+		Addr: c.Listen, Version: buildVersion().Version, Grace: c.Grace, GatewayTwilio: c.Twilio, GatewaySMPP: c.SMPP,
+		GatewayReady: func(name string, addr net.Addr) {
+			s.Log.InfoContext(ctx, "gateway ready", "speaks", name, "address", addr.String())
+			warnOfNetwork(ctx, s, addr)
+		},
 		Ready: func(addr net.Addr) {
 			if err := c.greet(serving, a, s, addr); err != nil {
 				fail(err)
@@ -136,9 +166,7 @@ func (c *serveCmd) greet(ctx context.Context, a *App, s *server.Server, addr net
 	if _, err := own(c.Data, a.Now(), addr.String()); err != nil {
 		return err
 	}
-	if host, _, err := net.SplitHostPort(addr.String()); err == nil && !loopback(host) {
-		s.Log.WarnContext(ctx, "others on the network can read what is sent here: put a proxy with TLS before it", "address", addr.String())
-	}
+	warnOfNetwork(ctx, s, addr)
 	s.Log.InfoContext(ctx, "ready", "address", out.Address, "data", c.Data, "records", s.Index.Stats().Records)
 	if c.JSON {
 		return json.NewEncoder(a.Out).Encode(out)
@@ -151,6 +179,13 @@ func (c *serveCmd) greet(ctx context.Context, a *App, s *server.Server, addr net
 	}
 	_, err := fmt.Fprintf(a.Out, "Consentline answers at %s\n  documentation  %s/docs\n  admin key      %s\n  console        %s\n", out.Address, out.Address, key, console)
 	return err
+}
+
+// warnOfNetwork says so where others can listen to what is sent to an address.
+func warnOfNetwork(ctx context.Context, s *server.Server, addr net.Addr) {
+	if host, _, err := net.SplitHostPort(addr.String()); err == nil && !loopback(host) {
+		s.Log.WarnContext(ctx, "others on the network can read what is sent here: put a proxy with TLS before it", "address", addr.String())
+	}
 }
 
 // firstLinkLasts is for how long the link of the first start signs in.
