@@ -74,6 +74,12 @@ type Dialect interface {
 // ErrNotFound is returned by One when a query has no row.
 var ErrNotFound = errors.New("no such row")
 
+// ErrFull says that nothing was written since there is no room: free some, and the next transaction succeeds.
+var ErrFull = errors.New("the storage is full")
+
+// ErrFailing says that the storage could not be read or written; whether it recovers is for its owner to see.
+var ErrFailing = errors.New("the storage fails")
+
 // UnconfirmedError says that a commit was asked for and that its outcome is unknown: it may have taken place, now or
 // later, or not. Only asking for what it would have written tells.
 type UnconfirmedError struct{ Err error }

@@ -174,8 +174,19 @@ func (db *DB) InTx(ctx context.Context, fn func(store.Tx) error) error {
 	}
 	err := db.writer.inTx(ctx, "BEGIN IMMEDIATE", fn)
 	if broken(err) {
-		err = errors.Join(err, db.writer.raw.Close())
+		err = errors.Join(told(err), db.writer.raw.Close())
 		db.writer = nil
+	}
+	return err
+}
+
+// told adds to an error what of it callers decide by.
+func told(err error) error {
+	switch sqlite.ErrCode(err).ToPrimary() {
+	case sqlite.ResultFull:
+		return fmt.Errorf("%w: %w", store.ErrFull, err)
+	case sqlite.ResultIOErr:
+		return fmt.Errorf("%w: %w", store.ErrFailing, err)
 	}
 	return err
 }
