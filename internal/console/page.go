@@ -186,10 +186,7 @@ func (v *visit) done(to, code string) error {
 	return nil
 }
 
-var (
-	errNoPage  = errors.New("there is no such page")
-	errTooLong = errors.New("the form is too large")
-)
+var errNoPage = errors.New("there is no such page")
 
 // fail answers with an error's page. What is not known is ours to look at, not the visitor's to read.
 func (s *console) fail(v *visit, err error) {
@@ -207,7 +204,9 @@ func (s *console) fail(v *visit, err error) {
 		errors.Is(err, suppression.ErrNotFound), errors.Is(err, access.ErrNotFound),
 		errors.Is(err, forms.ErrNotFound):
 		status, text = http.StatusNotFound, "There is nothing here: it never was, you may not see it, or its link has ended."
-	case errors.As(err, &tooLarge), errors.Is(err, errTooLong):
+	case errors.Is(err, ledger.ErrChanged):
+		status, text = http.StatusConflict, "Somebody else changed this at the same moment. Look at what they made of it, and try again."
+	case errors.As(err, &tooLarge):
 		status, text = http.StatusRequestEntityTooLarge, "The form is too large. Send long lists through the interface or the command line."
 	default:
 		s.Log.ErrorContext(v.ctx(), "console page failed", "route", v.Pattern, "error", err)
