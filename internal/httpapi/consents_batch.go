@@ -69,7 +69,7 @@ func (a *API) consentBatchRoutes() {
 		id: "recordConsents", tag: tagConsents, method: http.MethodPost, path: "/v1/consents/batch", permission: access.RecordConsent,
 		summary: "Record many acts",
 		description: "Records up to 10,000 acts in one transaction, or any number as a stream of lines (application/x-ndjson), which is answered line by line in " +
-			"the same order. What is wrong with an act rejects that act alone. Acts told this way happened earlier: a grant revives nothing unless it is a dated act of the person.",
+			"the same order. What is wrong with an act rejects that act alone; so does a correlation_id that another item has, or in a stream one of the last 100,000 lines. Acts told this way happened earlier: a grant revives nothing unless it is a dated act of the person.",
 		params: []*huma.Param{
 			queryParam("via", "By which road the acts come; all but batch need a key that may import.", &huma.Schema{
 				Type: huma.TypeString, Enum: []any{"batch", "import", "crm", "provider"}, Default: "batch",
@@ -112,7 +112,8 @@ type teller struct {
 	a      *API
 	c      call
 	via    consent.Via
-	denied error // of the first brand that the caller may not act for, so that a denial is recorded once a request
+	recent recentIDs // of a stream
+	denied error     // of the first brand that the caller may not act for, so that a denial is recorded once a request
 }
 
 func (a *API) newTeller(ctx context.Context, c call) (*teller, error) {

@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"github.com/consentline/consentline/internal/access"
+	"github.com/consentline/consentline/internal/act"
 	"github.com/consentline/consentline/internal/transfer"
 )
 
@@ -87,7 +88,39 @@ func (t *teller) hearLine(ctx context.Context, l *transfer.Line) told {
 	if l.Flaws&^transfer.BadUTF8 != 0 { // broken UTF-8 is told better where the byte is known
 		return told{line: l.Row, id: id, fault: problem(http.StatusBadRequest, string(l.Flaws.Code()), "Line not readable", "", l.Flaws.String()+". A line may have "+strconv.Itoa(maxLine)+" bytes.")}
 	}
-	return t.hear(ctx, l.Raw, l.Row, id)
+	out := t.hear(ctx, l.Raw, l.Row, id)
+	if out.id != id && !t.recent.add(out.id) {
+		out.fault = unprocessable(act.CodeDuplicateID, "correlation_id", "is that of an earlier line as well: give each line its own")
+	}
+	return out
+}
+
+// recentIDs holds the last correlation ids of a stream: what two lines with one would be answered, nobody could tell
+// apart. It is bounded since a stream is not.
+type recentIDs struct {
+	held map[string]bool
+	ring []string
+	next int
+}
+
+const mostRecentIDs = 100_000
+
+// add takes an id in, and reports whether it is not among the recent ones.
+func (r *recentIDs) add(id string) bool {
+	if r.held[id] {
+		return false
+	}
+	if r.held == nil {
+		r.held = map[string]bool{}
+	}
+	if len(r.ring) < mostRecentIDs {
+		r.ring = append(r.ring, id)
+	} else {
+		delete(r.held, r.ring[r.next])
+		r.ring[r.next], r.next = id, (r.next+1)%mostRecentIDs
+	}
+	r.held[id] = true
+	return true
 }
 
 // recordGroups records what has been heard, as much at once as there is. Order is kept: of two acts without a date the
