@@ -17,12 +17,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/consentline/consentline/internal/access"
+	"github.com/consentline/consentline/internal/catalog"
 	"github.com/consentline/consentline/internal/check"
 	"github.com/consentline/consentline/internal/consent"
 	"github.com/consentline/consentline/internal/messaging"
 	"github.com/consentline/consentline/internal/messaging/generic"
 	"github.com/consentline/consentline/internal/messaging/providers"
 	"github.com/consentline/consentline/internal/messaging/twilio"
+	"github.com/consentline/consentline/internal/optin"
 	"github.com/consentline/consentline/internal/server"
 )
 
@@ -176,21 +179,31 @@ func TestAPersonIsAskedSaysYesAndLaterStopInOtherWords(t *testing.T) {
 
 // TestWhatACommandQueuesIsSentOnceTheServerServes queues a question in a process that only opens the directory.
 func TestWhatACommandQueuesIsSentOnceTheServerServes(t *testing.T) {
-	f := talk(t)
-	if err := f.stop(); err != nil {
+	dir := t.TempDir()
+	s := open(t, dir)
+	f := &talking{Server: s, t: t}
+	if _, err := s.Catalog.ChangeBrand(ctx, "test", catalog.Brand{ID: "default", Name: "Acme", Country: "US"}); err != nil {
 		t.Fatal(err)
 	}
-	const question = `{"number":"+12025550123","purpose":"marketing","text":"Offers by SMS.","language":"en"}`
-	r := httptest.NewRequest(http.MethodPost, "/v1/optins", strings.NewReader(question))
-	r.Header.Set("Content-Type", "application/json")
-	w := httptest.NewRecorder()
-	if f.API("test").LocalHandler().ServeHTTP(w, r); w.Code != http.StatusCreated {
-		t.Fatalf("got %d %s", w.Code, w.Body)
+	_, err := s.Catalog.CreateSender(ctx, "test", catalog.Sender{
+		ID: "sc", Brand: "default", Kind: "short_code", Address: shortCode, Channel: consent.SMS,
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
+	_, err = s.Conversations.OptIns.Ask(ctx, access.Local, optin.Request{
+		Number: alice, Purpose: "marketing", Channel: consent.SMS, Text: "Offers by SMS.", Language: "en",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	closing(t, s)
 	if got := f.messages(0); len(got) != 0 {
 		t.Errorf("sent by the command: %q", got)
 	}
-	_, f.local, f.stop = serving(t, f.Server, "")
+	f.Server = open(t, dir)
+	defer closing(t, f.Server)
+	_, _, f.stop = serving(t, f.Server, "")
 	f.messages(1)
 	if err := f.stop(); err != nil {
 		t.Error(err)
