@@ -1,6 +1,8 @@
 package telemetry
 
 import (
+	"sync/atomic"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/consentline/consentline/internal/check"
@@ -15,10 +17,10 @@ type State struct {
 	Fresh    func() float64 // for how many seconds the node may still answer; a very large number if for ever
 }
 
-// Watch adds the figures of a node's state. It must be called once.
-func (m *Metrics) Watch(s State) { m.registry.MustRegister(&watcher{s}) }
+// Watch makes a node's state part of the figures, in the place of whatever state was watched before.
+func (m *Metrics) Watch(s State) { m.watcher.state.Store(&s) }
 
-type watcher struct{ State }
+type watcher struct{ state atomic.Pointer[State] }
 
 var (
 	records    = described("consentline_index_records", "Records in the index, markers included.")
@@ -34,14 +36,18 @@ var (
 func described(name, help string) *prometheus.Desc { return prometheus.NewDesc(name, help, nil, nil) }
 
 // Describe implements prometheus.Collector.
-func (w *watcher) Describe(ch chan<- *prometheus.Desc) {
+func (*watcher) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{records, members, indexBytes, revision, headSeq, logSize, logLag, fresh} {
 		ch <- d
 	}
 }
 
 // Collect implements prometheus.Collector.
-func (w *watcher) Collect(ch chan<- prometheus.Metric) {
+func (watched *watcher) Collect(ch chan<- prometheus.Metric) {
+	w := watched.state.Load()
+	if w == nil {
+		return
+	}
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}

@@ -28,12 +28,14 @@ type Metrics struct {
 	groupSize prometheus.Histogram
 	rows      *prometheus.CounterVec
 	calls     *prometheus.CounterVec
+
+	watcher watcher
 }
 
 // New returns figures that all stand at zero.
 func New() *Metrics {
 	m := &Metrics{registry: prometheus.NewRegistry()}
-	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), &m.watcher)
 	checks := m.counters("consentline_checks_total", "Questions answered, by verdict and by the code of the reason that decided.", "verdict", "code")
 	codes := check.Codes()
 	for outcome := range m.checks {
