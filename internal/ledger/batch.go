@@ -1,9 +1,11 @@
 package ledger
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/consentline/consentline/internal/consent"
@@ -176,6 +178,9 @@ func (b *batch) write(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("write entries: %w", err)
 	}
+	// Keys that are random are put in order first: neighbours in an index share its pages.
+	sortByKey(b.subjectRows, 2)
+	sortByKey(b.seenRows, 0)
 	if err := b.tx.Load(ctx, "subjects", []string{"id", "subject", "lookup", "sealed"}, b.subjectRows); err != nil {
 		return fmt.Errorf("write subjects: %w", err)
 	}
@@ -191,6 +196,11 @@ func (b *batch) write(ctx context.Context) error {
 		}
 	}
 	return b.moveHead(ctx)
+}
+
+// sortByKey puts rows in the order of the bytes in one column.
+func sortByKey(rows [][]any, column int) {
+	slices.SortFunc(rows, func(a, b []any) int { return bytes.Compare(a[column].([]byte), b[column].([]byte)) })
 }
 
 // held is one record in hand.

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/consentline/consentline/internal/consent"
-	"github.com/consentline/consentline/internal/phone"
 	"github.com/consentline/consentline/internal/store"
 	"github.com/consentline/consentline/internal/vault"
 )
@@ -16,7 +15,7 @@ import (
 // readPeople finds the subjects of the group's numbers, and their records.
 func (b *batch) readPeople(ctx context.Context, group []*request) error {
 	var lookups [][]any
-	var numbers []phone.Number
+	people := map[[32]byte]*person{}
 	for _, r := range group {
 		for i := range r.items {
 			p := &r.items[i]
@@ -27,9 +26,10 @@ func (b *batch) readPeople(ctx context.Context, group []*request) error {
 			b.people[p.Number] = who
 			b.order = append(b.order, who)
 			lookups = append(lookups, []any{p.lookup[:]})
-			numbers = append(numbers, p.Number)
+			people[p.lookup] = who
 		}
 	}
+	sortByKey(lookups, 0)
 	var ids [][]any
 	var found []*person
 	const query = "SELECT id, subject, sealed FROM subjects WHERE lookup = $1"
@@ -37,7 +37,7 @@ func (b *batch) readPeople(ctx context.Context, group []*request) error {
 		if err != nil {
 			return err
 		}
-		who := b.people[numbers[row.Set]]
+		who := people[[32]byte(lookups[row.Set][0].([]byte))]
 		who.id = row.Int64(0)
 		if who.Subject, err = b.l.vault.OpenSubject(SubjectID(row.Bytes(1)), row.Bytes(2)); err != nil {
 			return fmt.Errorf("subject %d: %w", who.id, err)
@@ -155,19 +155,19 @@ func (l *Ledger) seenKeys(item Item, body Body) []seenKey {
 
 func (b *batch) readSeen(ctx context.Context, group []*request) error {
 	var sets [][]any
-	var digests [][16]byte
 	for _, r := range group {
 		for i := range r.items {
 			for _, k := range r.items[i].seen {
-				sets, digests = append(sets, []any{k.digest[:]}), append(digests, k.digest)
+				sets = append(sets, []any{k.digest[:]})
 			}
 		}
 	}
+	sortByKey(sets, 0)
 	for row, err := range b.tx.QueryMany(ctx, "SELECT content, seq FROM seen WHERE digest = $1", sets) {
 		if err != nil {
 			return err
 		}
-		b.seen[digests[row.Set]] = seenRow{[16]byte(row.Bytes(0)), uint64(row.Int64(1))}
+		b.seen[[16]byte(sets[row.Set][0].([]byte))] = seenRow{[16]byte(row.Bytes(0)), uint64(row.Int64(1))}
 	}
 	return nil
 }
