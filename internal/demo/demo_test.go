@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -172,14 +173,15 @@ func TestTheSameSeedTellsTheSameTale(t *testing.T) {
 
 func TestALoadThatWasCutShortIsFinishedByTheNext(t *testing.T) {
 	cut, cancel := context.WithCancel(t.Context())
-	var s *server.Server
-	s = openAt(t, func() time.Time {
+	var opened atomic.Pointer[server.Server] // the clock is read by the server's own jobs too
+	s := openAt(t, func() time.Time {
 		// The definitions are some thirty entries: when there are more, the second batch of acts is being committed.
-		if s != nil && s.Feed != nil && s.Feed.Head() > 100 {
+		if s := opened.Load(); s != nil && s.Feed.Head() > 100 {
 			cancel()
 		}
 		return now
 	})
+	opened.Store(s)
 	o := demo.Options{}
 	if _, err := demo.Load(cut, s, o); err == nil {
 		t.Fatal("the load was not cut short")
