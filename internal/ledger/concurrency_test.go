@@ -78,7 +78,7 @@ func yesAndNo(l *ledger.Ledger, o *observer, n phone.Number, acts int) error {
 		it := item(kind, newsletter)
 		it.Number = n
 		// The clock of the test stands still, so the acts are told apart by when they happened.
-		it.Act.EffectiveAt = noon.Add(-time.Duration(acts-i) * time.Second)
+		it.Act.EffectiveAt = noon.Add(-time.Duration(acts-i) * 2 * time.Minute)
 		r, err := l.AppendOne(ctx, it)
 		if err != nil {
 			return err
