@@ -62,7 +62,7 @@ func (s *served) figures(ctx context.Context, o Options, dir string) ([]Figure, 
 
 // serve opens a ledger in a directory and serves it as the product does.
 func serve(ctx context.Context, dir string) (*served, error) {
-	s, err := server.Open(ctx, server.Config{DataDir: dir})
+	s, err := server.Open(ctx, server.Config{DataDir: dir, Rules: server.NoRules})
 	if err != nil {
 		return nil, err
 	}

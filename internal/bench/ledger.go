@@ -32,7 +32,7 @@ func imported(ctx context.Context, o Options, dir string) ([]Figure, error) {
 			return nil, err
 		}
 		began := time.Now()
-		s, err := server.Open(ctx, server.Config{DataDir: at})
+		s, err := server.Open(ctx, server.Config{DataDir: at, Rules: server.NoRules})
 		if err != nil {
 			return nil, err
 		}
@@ -49,7 +49,7 @@ func imported(ctx context.Context, o Options, dir string) ([]Figure, error) {
 }
 
 func importInto(ctx context.Context, dir string, acts int) (perSecond float64, err error) {
-	s, err := server.Open(ctx, server.Config{DataDir: dir})
+	s, err := server.Open(ctx, server.Config{DataDir: dir, Rules: server.NoRules})
 	if err != nil {
 		return 0, err
 	}
