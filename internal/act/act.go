@@ -203,11 +203,11 @@ func (r *Recorder) wording(ctx context.Context, caller *access.Caller, p *Report
 	}
 	ref, err := ledger.ParseDisclosure(p.Disclosure)
 	if err != nil {
-		return ref, &InvalidError{CodeInvalidField, "disclosure", err.Error()}
+		return ref, &InvalidError{CodeInvalidField, "disclosure", "want id@version, such as newsletter-sms@2"}
 	}
 	if ref != (consent.DisclosureRef{}) {
 		if _, err := r.catalog.Wording(ref); err != nil {
-			return ref, &InvalidError{CodeUnknownWording, "disclosure", err.Error()}
+			return ref, &InvalidError{CodeUnknownWording, "disclosure", "is not defined, or has no such version: GET /v1/disclosures lists them"}
 		}
 	}
 	return ref, nil
