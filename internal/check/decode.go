@@ -120,23 +120,38 @@ func (d *decoder) question(r *Request) *DecodeError {
 		if !null {
 			set |= f
 		}
-		d.space()
-		switch {
-		case d.take(','):
-			d.space()
-		case d.take('}'):
-			more = false
-		default:
-			d.field = ""
-			return d.flaw("want a comma or the end of the object")
+		if more, err = d.more(); err != nil {
+			return err
 		}
 	}
+	if err := d.end(); err != nil {
+		return err
+	}
+	return d.required(set)
+}
+
+// more reports whether another member of the object follows.
+func (d *decoder) more() (bool, *DecodeError) {
+	d.space()
+	switch {
+	case d.take(','):
+		d.space()
+		return true, nil
+	case d.take('}'):
+		return false, nil
+	}
+	d.field = ""
+	return false, d.flaw("want a comma or the end of the object")
+}
+
+// end reports what stands behind the object, which is nothing.
+func (d *decoder) end() *DecodeError {
 	d.field = ""
 	d.space()
 	if d.at < len(d.data) {
 		return d.flaw("want nothing behind the object")
 	}
-	return d.required(set)
+	return nil
 }
 
 func (d *decoder) required(set field) *DecodeError {

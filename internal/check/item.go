@@ -43,21 +43,13 @@ func (d *decoder) item(it *Item) *DecodeError {
 				set |= f
 			}
 		}
-		d.space()
-		switch {
-		case d.take(','):
-			d.space()
-		case d.take('}'):
-			more = false
-		default:
-			d.field = ""
-			return d.flaw("want a comma or the end of the object")
+		var err *DecodeError
+		if more, err = d.more(); err != nil {
+			return err
 		}
 	}
-	d.field = ""
-	d.space()
-	if d.at < len(d.data) {
-		return d.flaw("want nothing behind the object")
+	if err := d.end(); err != nil {
+		return err
 	}
 	return d.required(set)
 }
