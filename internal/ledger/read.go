@@ -64,7 +64,7 @@ func (b *batch) readHistory(ctx context.Context, who *person) error {
 		return nil
 	}
 	var earlier []consent.Act
-	err := readEntries(ctx, b.tx, who.Subject, b.tx.Query(ctx, entriesOfSubject, who.id, 0, int64(1)<<62), func(e *Entry) error {
+	err := readEntries(who.Subject, b.tx.Query(ctx, entriesOfSubject, who.id, 0, int64(1)<<62), func(e *Entry) error {
 		if act, ok := e.Act(); ok {
 			earlier = append(earlier, act)
 		}
@@ -85,7 +85,7 @@ const entriesOfSubject = `
 	LIMIT $3`
 
 // readEntries opens entries of one subject. Rows hold seq, recorded_at, kind, body, leaf.
-func readEntries(_ context.Context, _ store.Tx, who vault.Subject, rows rowSeq, fn func(*Entry) error) error {
+func readEntries(who vault.Subject, rows rowSeq, fn func(*Entry) error) error {
 	return store.Each(rows, func(r store.Row) error {
 		e := Entry{
 			Seq: uint64(r.Int64(0)), RecordedAt: fromMicros(r.Int64(1)), Kind: Kind(r.Int64(2)),

@@ -76,7 +76,7 @@ func (l *Ledger) History(ctx context.Context, id SubjectID, after uint64, limit 
 			return err
 		}
 		rows := tx.Query(ctx, entriesOfSubject, who.id, after, limit)
-		return readEntries(ctx, tx, who.Subject, rows, func(e *Entry) error {
+		return readEntries(who.Subject, rows, func(e *Entry) error {
 			entries = append(entries, *e)
 			return nil
 		})
@@ -99,7 +99,7 @@ func (l *Ledger) RecordAt(ctx context.Context, n phone.Number, scope consent.Sco
 			return err
 		}
 		rows := tx.Query(ctx, entriesOfSubject, who.id, 0, int64(1)<<62)
-		return readEntries(ctx, tx, who.Subject, rows, func(e *Entry) error {
+		return readEntries(who.Subject, rows, func(e *Entry) error {
 			if act, ok := e.Act(); ok && m.includes(act) && governs(act, scope) {
 				acts = append(acts, act)
 			}
