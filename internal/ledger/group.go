@@ -41,6 +41,7 @@ func (l *Ledger) commitGroup(group []*request) {
 		b = newBatch(l, tx)
 		return b.run(context.Background(), group)
 	})
+	l.committed(err)
 	if err != nil {
 		answer(group, fmt.Errorf("append: %w", err))
 		return

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/consentline/consentline/internal/consent"
@@ -122,6 +123,8 @@ type Ledger struct {
 	closing sync.RWMutex // held for reading while something is put into the queue
 	closed  bool
 	queue   chan *request
+
+	failing atomic.Pointer[error] // why the last commit failed; nil: it did not
 
 	deployment string
 	scopes     map[consent.Scope]int64 // belongs to the goroutine that appends

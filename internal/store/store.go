@@ -80,6 +80,10 @@ var ErrFull = errors.New("the storage is full")
 // ErrFailing says that the storage could not be read or written; whether it recovers is for its owner to see.
 var ErrFailing = errors.New("the storage fails")
 
+// ErrUnavailable says that the database takes no work for the moment, or not in time, and that nothing was written: it
+// starts or stops, has no connection left, or others were in the way for too long. Trying again is right.
+var ErrUnavailable = errors.New("the database is not available")
+
 // UnconfirmedError says that a commit was asked for and that its outcome is unknown: it may have taken place, now or
 // later, or not. Only asking for what it would have written tells.
 type UnconfirmedError struct{ Err error }

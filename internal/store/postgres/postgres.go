@@ -154,7 +154,7 @@ func (db *DB) retry(ctx context.Context, pool *pgxpool.Pool, fn func(store.Tx) e
 	for failures := 0; ; failures++ {
 		err := db.once(ctx, pool, writing, fn)
 		if !undone(err) {
-			return err
+			return late(ctx, err)
 		}
 		if failures == 0 {
 			continue
@@ -164,7 +164,7 @@ func (db *DB) retry(ctx context.Context, pool *pgxpool.Pool, fn func(store.Tx) e
 		case <-pause.C:
 		case <-ctx.Done():
 			pause.Stop()
-			return fmt.Errorf("others were in the way %d times: %w", failures+1, err)
+			return fmt.Errorf("%w: others were in the way %d times: %w", store.ErrUnavailable, failures+1, err)
 		}
 	}
 }
@@ -186,6 +186,10 @@ func undone(err error) bool {
 }
 
 func (db *DB) once(ctx context.Context, pool *pgxpool.Pool, begin string, fn func(store.Tx) error) error {
+	return told(db.run(ctx, pool, begin, fn))
+}
+
+func (db *DB) run(ctx context.Context, pool *pgxpool.Pool, begin string, fn func(store.Tx) error) error {
 	conn, err := db.begin(ctx, pool, begin)
 	if err != nil {
 		return err
@@ -195,6 +199,9 @@ func (db *DB) once(ctx context.Context, pool *pgxpool.Pool, begin string, fn fun
 	if err := fn(&tx{db: db, pg: pg}); err != nil {
 		if rollback := simple(ctx, pg, "ROLLBACK"); rollback != nil && !pg.IsClosed() {
 			err = errors.Join(err, pg.Close(ctx))
+		}
+		if pg.IsClosed() && ctx.Err() == nil && kindOf(err) == nil { // the connection broke before a commit was asked for
+			err = fmt.Errorf("%w: %w", store.ErrUnavailable, err)
 		}
 		return err
 	}
