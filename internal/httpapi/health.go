@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/consentline/consentline/internal/access"
@@ -46,6 +47,9 @@ func (a *API) readiness(ctx context.Context) Readiness {
 	if lease := a.Index.Lease(); !lease.Fresh(lease.Now()) {
 		out.Why = append(out.Why, "the node cannot prove that it knows the latest withdrawals, so every check is answered stale")
 	}
+	if err := a.Ledger.Writable(ctx); err != nil {
+		out.Why = append(out.Why, unwritable(err))
+	}
 	size, err := a.logSize(ctx)
 	out.LogSize = size
 	switch {
@@ -57,6 +61,14 @@ func (a *API) readiness(ctx context.Context) Readiness {
 	}
 	out.Ready = len(out.Why) == 0
 	return out
+}
+
+// unwritable says in words without particulars why nothing can be recorded: everybody may ask.
+func unwritable(err error) string {
+	if p := ofStorage(err); p != nil {
+		return "nothing can be recorded: " + strings.ToLower(p.Title[:1]) + p.Title[1:]
+	}
+	return "nothing can be recorded"
 }
 
 func (a *API) writeStatus(w http.ResponseWriter, r *http.Request, status int, v any) error {

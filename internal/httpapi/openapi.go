@@ -92,8 +92,11 @@ var failures = []failure{
 		problem(http.StatusTooManyRequests, "resend_too_soon", "Not sent", "", "The question went out a moment ago. Ask again in a minute.")},
 	{"The server failed; the request can be sent again with the same Idempotency-Key. Code: internal.",
 		problem(http.StatusInternalServerError, "internal", "The server failed", "", "The request failed on our side and can be sent again with the same Idempotency-Key.")},
-	{"The server is stopping or not ready. Codes: stopping, not_integrated.",
+	{"The server or its database is not ready, or the outcome is unknown; the request can be sent again with the same Idempotency-Key. " +
+		"Codes: stopping, not_integrated, database_unavailable, outcome_unknown, storage_failing, log_forked.",
 		problem(http.StatusServiceUnavailable, "stopping", "The server is stopping", "", "Send the request again, to another node or in a moment.")},
+	{"Nothing was recorded, since there is no room. Code: storage_full.",
+		problem(http.StatusInsufficientStorage, "storage_full", "The storage is full", "", "Nothing was recorded. Send the request again with the same Idempotency-Key once there is room; checks are answered meanwhile.")},
 }
 
 func problemResponses(schema *huma.Schema) map[string]*huma.Response {
@@ -155,6 +158,9 @@ func (o operation) problems(body bool) []int {
 	out := slices.Clone(o.errors)
 	if o.permission != "" {
 		out = append(out, http.StatusUnauthorized, http.StatusForbidden, http.StatusInternalServerError, http.StatusServiceUnavailable)
+	}
+	if o.permission != "" && o.method != http.MethodGet {
+		out = append(out, http.StatusInsufficientStorage)
 	}
 	if body {
 		out = append(out, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)

@@ -47,6 +47,9 @@ func problem(status int, code, title, field, detail string) *Problem {
 // sees its text.
 func (a *API) problemOf(ctx context.Context, err error) *Problem {
 	if p := known(err); p != nil {
+		if p.Status >= http.StatusInternalServerError && ctx.Err() == nil {
+			a.Log.ErrorContext(ctx, "request refused", "code", p.Code, "error", err)
+		}
 		safe := *p
 		safe.Detail = hideNumbers(p.Detail)
 		return &safe
@@ -102,6 +105,25 @@ func known(err error) *Problem {
 		return problem(http.StatusConflict, "changed_meanwhile", "Changed meanwhile", "", err.Error())
 	case errors.Is(err, ledger.ErrClosed):
 		return problem(http.StatusServiceUnavailable, "stopping", "The server is stopping", "", "Send the request again, to another node or in a moment.")
+	}
+	return ofStorage(err)
+}
+
+// ofStorage returns the problem of an error that is neither the request's nor the program's, but the storage's.
+func ofStorage(err error) *Problem {
+	var forked *ledger.ForkedError
+	var unconfirmed *ledger.UnconfirmedError
+	switch {
+	case errors.As(err, &forked):
+		return problem(http.StatusServiceUnavailable, "log_forked", "The database is not the one this node followed", "", "Nothing was recorded here. Send the request to another node; the operator must look at this one.")
+	case errors.As(err, &unconfirmed):
+		return problem(http.StatusServiceUnavailable, "outcome_unknown", "Perhaps recorded", "", "The connection to the database was lost while it committed. Send the request again with the same Idempotency-Key: it is recorded once.")
+	case errors.Is(err, ledger.ErrFull):
+		return problem(http.StatusInsufficientStorage, "storage_full", "The storage is full", "", "Nothing was recorded. Send the request again with the same Idempotency-Key once there is room; checks are answered meanwhile.")
+	case errors.Is(err, ledger.ErrFailing):
+		return problem(http.StatusServiceUnavailable, "storage_failing", "The storage fails", "", "Nothing is known to have been recorded. Send the request again with the same Idempotency-Key; the operator must look at the disk.")
+	case errors.Is(err, ledger.ErrUnavailable):
+		return problem(http.StatusServiceUnavailable, "database_unavailable", "The database is not available", "", "Nothing was recorded. Send the request again with the same Idempotency-Key in a moment.")
 	}
 	return nil
 }

@@ -38,6 +38,11 @@ func TestEachErrorOfACapabilityHasItsProblem(t *testing.T) {
 		{ledger.ErrKeyReused, 422, act.CodeKeyReused},
 		{ledger.ErrChanged, http.StatusConflict, "changed_meanwhile"},
 		{ledger.ErrClosed, http.StatusServiceUnavailable, "stopping"},
+		{&ledger.ForkedError{Seq: 7}, http.StatusServiceUnavailable, "log_forked"},
+		{&ledger.UnconfirmedError{Err: ledger.ErrUnavailable}, http.StatusServiceUnavailable, "outcome_unknown"},
+		{ledger.ErrFull, http.StatusInsufficientStorage, "storage_full"},
+		{ledger.ErrFailing, http.StatusServiceUnavailable, "storage_failing"},
+		{ledger.ErrUnavailable, http.StatusServiceUnavailable, "database_unavailable"},
 		{errors.New("disk on fire"), http.StatusInternalServerError, "internal"},
 	} {
 		p := a.problemOf(context.Background(), fmt.Errorf("while it was done: %w", c.err))
