@@ -16,8 +16,9 @@ type Question struct {
 	Channel consent.Channel
 	At      time.Time // zero: now
 
-	// Place is where the person is known to be, beside what the number says, for the rules; zero: nothing is known.
-	Place policy.Place
+	// About tells the rules what is known of the contact beside the number, such as the sender and where the person is;
+	// nil: nothing is known. It is only read.
+	About *policy.Circumstances
 }
 
 // Outcome is the word that a verdict comes down to. The zero value denies.

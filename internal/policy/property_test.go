@@ -55,13 +55,17 @@ func drawQuestion(t *rapid.T) *Question {
 	}
 	return &Question{
 		Number: rapid.SampledFrom(sampleNumbers).Draw(t, "number"), Channel: rapid.SampledFrom(consent.Channels).Draw(t, "channel"),
-		Class: rapid.SampledFrom(consent.Classes).Draw(t, "class"), Contact: rapid.SampledFrom([]Contact{Ordinary, Ordinary, ConsentRequest, OptOutConfirmation}).Draw(t, "contact"),
-		At: time.Unix(moment, 0), Sender: Sender(rapid.IntRange(0, 4).Draw(t, "sender")), Sector: Sector(rapid.IntRange(0, 5).Draw(t, "sector")),
-		Line: Line(rapid.IntRange(0, 2).Draw(t, "line")), Status: consent.Status(rapid.IntRange(0, 6).Draw(t, "status")),
-		Level: consent.Level(rapid.IntRange(0, 4).Draw(t, "level")), Confirmed: rapid.Bool().Draw(t, "confirmed"),
+		Class: rapid.SampledFrom(consent.Classes).Draw(t, "class"), At: time.Unix(moment, 0),
+		Circumstances: Circumstances{
+			Contact: rapid.SampledFrom([]Contact{Ordinary, Ordinary, ConsentRequest, OptOutConfirmation}).Draw(t, "contact"),
+			Sender:  Sender(rapid.IntRange(0, 4).Draw(t, "sender")), Sector: Sector(rapid.IntRange(0, 5).Draw(t, "sector")),
+			Line: Line(rapid.IntRange(0, 2).Draw(t, "line")), Facts: Fact(rapid.Uint16Range(0, 1<<11-1).Draw(t, "facts")),
+			PurchasedAt: past("purchased"), InquiredAt: past("inquired"), InboundAt: past("inbound"), ConversationAt: past("conversation"),
+		},
+		Status: consent.Status(rapid.IntRange(0, 6).Draw(t, "status")),
+		Level:  consent.Level(rapid.IntRange(0, 4).Draw(t, "level")), Confirmed: rapid.Bool().Draw(t, "confirmed"),
 		GrantedAt: past("granted"), RestrictedAt: past("restricted"), RestrictedBy: consent.Status(rapid.SampledFrom([]int{0, 3, 4, 5}).Draw(t, "by")),
-		Facts: Fact(rapid.Uint16Range(0, 1<<11-1).Draw(t, "facts")), PurchasedAt: past("purchased"), InquiredAt: past("inquired"),
-		InboundAt: past("inbound"), ConversationAt: past("conversation"), Attempts: book, Registries: book,
+		Attempts: book, Registries: book,
 		Switches: Switches(rapid.Uint64().Draw(t, "switches")),
 	}
 }

@@ -13,11 +13,10 @@ type Question struct {
 	Number  phone.Number
 	Channel consent.Channel
 	Class   consent.Class
-	Contact Contact
 	At      time.Time
-	Sender  Sender
-	Sector  Sector
-	Line    Line
+	Brand   uint32 // what caps count by, unique to the caller
+
+	Circumstances
 
 	// What the record says of consent in this scope.
 	Status       consent.Status
@@ -26,20 +25,6 @@ type Question struct {
 	GrantedAt    time.Time
 	RestrictedAt time.Time      // the latest refusal, withdrawal or revocation, even if a grant followed
 	RestrictedBy consent.Status // which of them it was; None where that is not known
-
-	// What is known of the person and of dealings with them.
-	Facts          Fact
-	PurchasedAt    time.Time // the latest purchase or end of a contract
-	InquiredAt     time.Time
-	InboundAt      time.Time // the latest message or call from the person
-	ConversationAt time.Time // the latest conversation held on the matter
-	Place          Place
-	DispatchZone   DispatchZone
-
-	// What caps count by, each unique within its kind to the caller.
-	Brand  uint32
-	Matter uint64
-	Event  uint64
 
 	Attempts   AttemptCounter
 	Registries RegistryAnswers

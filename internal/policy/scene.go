@@ -258,15 +258,12 @@ func (s *scene) registry(i RuleIndex, g *gate, out *Judgement) {
 	if s.registriesLater {
 		return
 	}
-	listed, at := false, int64(0)
-	if s.q.Registries != nil {
-		listed, at = s.q.Registries.Answer(RegistryID(g.arg), s.q.Number)
-	}
+	listed, at := s.q.answer(RegistryID(g.arg))
 	if at != 0 && listed {
 		out.fail(i, RegistryListed)
 		return
 	}
-	if at != 0 && s.now <= g.period.after(at) {
+	if at != 0 && at <= s.now && s.now <= g.period.after(at) { // what was learned later tells nothing of this moment
 		s.until(g.period.after(at) + 1)
 		return
 	}

@@ -138,7 +138,7 @@ func TestCapKeys(t *testing.T) {
 	} {
 		r := synthetic(t, "  - {id: p.r, citation: c, verified: false, channels: [sms, whatsapp], classes: [marketing], cap: {max: 2, per: P1D, by: "+by+", counts: conversations}}\n")
 		var asked keyRecorder
-		q := &Question{Number: 4930231250 | 1<<50, Channel: consent.SMS, Class: consent.Marketing, At: at(t, "UTC", "2026-11-18T12:00"), Brand: 5, Matter: 7, Event: 9, Attempts: &asked}
+		q := &Question{Number: 4930231250 | 1<<50, Channel: consent.SMS, Class: consent.Marketing, At: at(t, "UTC", "2026-11-18T12:00"), Brand: 5, Circumstances: Circumstances{Matter: 7, Event: 9}, Attempts: &asked}
 		var j Judgement
 		r.Judge(q, &j)
 		want.Number, want.Counts, want.Channels, want.Classes = 4930231250, Conversations, 1<<consent.SMS|1<<consent.WhatsApp, 1<<consent.Marketing

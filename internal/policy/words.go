@@ -20,8 +20,12 @@ func (w words[E]) parse(s string) (E, error) {
 	if i := slices.Index(w, s); i >= 0 && s != "" {
 		return E(i), nil
 	}
-	known := slices.DeleteFunc(slices.Clone(w), func(s string) bool { return s == "" })
-	return 0, fmt.Errorf("unknown word %q: want one of %s", s, strings.Join(known, ", "))
+	return 0, fmt.Errorf("unknown word %q: want one of %s", s, strings.Join(w.known(), ", "))
+}
+
+// known lists the words, without the empty one that some enumerations begin with.
+func (w words[E]) known() []string {
+	return slices.DeleteFunc(slices.Clone(w), func(s string) bool { return s == "" })
 }
 
 // Outcome is what a judgement comes to; the zero value denies.

@@ -178,8 +178,11 @@ func (b *Book) Judge(c check.Case) (out check.Judgement) {
 // ask puts a case into the words of the rules. A grant that begins later is none yet.
 func (b *Book) ask(c *check.Case, q *policy.Question) {
 	*q = policy.Question{
-		Number: c.Number, Channel: c.Channel, Class: c.Class, At: c.At, Place: c.Place, Registries: b.registries,
+		Number: c.Number, Channel: c.Channel, Class: c.Class, At: c.At, Registries: b.registries,
 		Status: c.Status, Level: c.Record.Level, Confirmed: c.Record.Confirmed, GrantedAt: c.Record.GrantedAt.Time(),
+	}
+	if c.About != nil {
+		q.Circumstances = *c.About
 	}
 	if c.Status == consent.StatusGranted && q.GrantedAt.After(c.At) {
 		q.Status = consent.None

@@ -160,11 +160,12 @@ func TestAddingAJurisdictionNeverTurnsDenyIntoAllow(t *testing.T) {
 		q.Channel = record.Scope.Channel
 		x := index(t, b, record)
 		before := x.Check(q)
-		var err error
-		at := policy.Address{Country: rapid.SampledFrom([]string{"DE", "FI", "FR", "GB", "ZA", "US", "IN"}).Draw(r, "country")}
-		if q.Place, err = b.Rules().Locate(at); err != nil {
+		at := rulebook.Circumstances{Country: rapid.SampledFrom([]string{"DE", "FI", "FR", "GB", "ZA", "US", "IN"}).Draw(r, "country")}
+		about, err := b.Circumstances(&at)
+		if err != nil {
 			r.Fatal(err)
 		}
+		q.About = about
 		after := x.Check(q)
 		if after.Outcome == check.Allow {
 			allowed++
