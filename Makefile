@@ -2,6 +2,8 @@
 
 GO       ?= go
 PACKAGES ?= ./...
+# Twilio's own client, with which the gateway is tested.
+NODE_CLIENT := internal/gateway/testdata/node
 LINT     := golangci-lint@v2.15.0
 
 .DEFAULT_GOAL := help
@@ -62,9 +64,13 @@ tools: ## install what the tests need and this machine lacks, or say what to ins
 	command -v gcc >/dev/null || missing="$$missing gcc libc6-dev"; \
 	ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || missing="$$missing postgresql"; \
 	command -v chromium >/dev/null || command -v google-chrome >/dev/null || missing="$$missing chromium"; \
-	test -z "$$missing" && exit 0; \
-	if command -v apt-get >/dev/null && test "$$(id -u)" = 0; then \
+	command -v node >/dev/null || missing="$$missing nodejs"; \
+	command -v npm >/dev/null || missing="$$missing npm"; \
+	if test -z "$$missing"; then :; \
+	elif command -v apt-get >/dev/null && test "$$(id -u)" = 0; then \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
 	else \
 		echo "the tests need these packages: apt-get install$$missing"; exit 1; \
 	fi
+	@test -d $(NODE_CLIENT)/node_modules/twilio || npm ci --silent --no-audit --no-fund --ignore-scripts --prefix $(NODE_CLIENT) || \
+		{ echo "Twilio's client for Node.js cannot be installed: npm ci --prefix $(NODE_CLIENT)"; exit 1; }

@@ -27,6 +27,10 @@ type TwilioConfig struct {
 	// Schedule lets a message that quiet hours hold back be scheduled at Twilio for their end, where it goes through a
 	// messaging service, as Twilio asks. Else it is refused; the header X-Consentline-Schedule asks for one message.
 	Schedule bool
+
+	// Callback returns the address at which Twilio is to tell what becomes of an account's message, so that we hear of
+	// it too; application is the one that the application asked for, empty if it asked for none. Nil: that one stands.
+	Callback func(account, application string) string
 }
 
 // Twilio is a handler that stands in for https://api.twilio.com.
@@ -119,6 +123,9 @@ func (t *Twilio) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	ruling, err := t.gate.Decide(r.Context(), c)
 	if err == nil && (ruling.Outcome == check.Allow || ruling.Open) {
+		if what == message {
+			body = t.heard(r, form, body)
+		}
 		t.forward(w, r, body)
 		return
 	}
@@ -174,8 +181,22 @@ func (t *Twilio) schedule(w http.ResponseWriter, r *http.Request, form url.Value
 	}
 	form.Set("ScheduleType", "fixed")
 	form.Set("SendAt", c.At.UTC().Format(time.RFC3339))
-	t.forward(w, r, []byte(form.Encode()))
+	t.forward(w, r, t.heard(r, form, []byte(form.Encode())))
 	return true
+}
+
+// heard returns the message's form with the address at which we hear what becomes of it, if we are to.
+func (t *Twilio) heard(r *http.Request, form url.Values, body []byte) []byte {
+	if t.config.Callback == nil {
+		return body
+	}
+	asked := form.Get("StatusCallback")
+	address := t.config.Callback(accountOf(r.URL.Path), asked)
+	if address == asked {
+		return body
+	}
+	form.Set("StatusCallback", address)
+	return []byte(form.Encode())
 }
 
 // forward sends the request on, with its body as it was read.
@@ -216,6 +237,9 @@ func creates(r *http.Request) creation {
 	return nothing
 }
 
+// readHere are the parameters that are read here, as Twilio writes them.
+var readHere = []string{"To", "From", "MessagingServiceSid", "SendAt", "StatusCallback"}
+
 // readForm reads the parameters. What could be read in two ways is refused, since Twilio might read the other.
 func readForm(r *http.Request, body []byte) (url.Values, error) {
 	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
@@ -233,8 +257,8 @@ func readForm(r *http.Request, body []byte) (url.Values, error) {
 	for name, values := range form {
 		key := strings.ToLower(name)
 		switch key {
-		case "to", "from", "messagingservicesid", "sendat":
-			if len(values) > 1 || seen[key] || !slices.Contains([]string{"To", "From", "MessagingServiceSid", "SendAt"}, name) {
+		case "to", "from", "messagingservicesid", "sendat", "statuscallback":
+			if len(values) > 1 || seen[key] || !slices.Contains(readHere, name) {
 				return nil, fmt.Errorf("the parameter %s is ambiguous", key)
 			}
 			seen[key] = true

@@ -42,6 +42,8 @@ func conversed(w http.ResponseWriter, err error) error {
 		return problem(http.StatusForbidden, "signature_expired", "Signature too old", "", "The signature is outside the time in which it counts. Nothing was recorded.")
 	case errors.Is(err, messaging.ErrUnsigned):
 		return problem(http.StatusServiceUnavailable, "unsigned", "Not signed", "", "The callback came without a signature. Send it again with one.")
+	case errors.Is(err, messaging.ErrNotRelayed):
+		return problem(http.StatusBadGateway, "not_relayed", "Not relayed", "", "What the callback tells was recorded. The application that it was to be relayed to did not take it.")
 	case errors.As(err, &malformed):
 		return problem(http.StatusBadRequest, "malformed_callback", "Callback malformed", "", malformed.Why+".")
 	}

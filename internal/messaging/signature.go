@@ -26,6 +26,9 @@ var ErrReplayed = errors.New("the signature is outside the time in which it coun
 // when told of a failure.
 var ErrUnsigned = errors.New("the callback came without a signature: it is to be sent again")
 
+// ErrNotRelayed says that an application did not take a callback that was committed here: its sender is to know.
+var ErrNotRelayed = errors.New("the callback was taken in, and the application did not take it")
+
 // MalformedError says what is wrong with a callback whose signature holds. It repeats nothing of it.
 type MalformedError struct{ Why string }
 

@@ -18,7 +18,7 @@ func eventsOf(get func(string) string) ([]messaging.Event, error) {
 		return nil, &messaging.MalformedError{Why: "it has no MessageSid"}
 	}
 	// Inbound messages carry their status too: only those of receipts speak of ours.
-	if status := get("MessageStatus"); status != "" && status != "received" && status != "receiving" {
+	if status := get("MessageStatus"); status != "" && !inbound(status) {
 		return receipt(id, status, get), nil
 	}
 	channel, number := split(get("From"))

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -31,6 +30,10 @@ type Config struct {
 
 	BaseURL     string `json:"base_url,omitempty"`     // empty: https://api.twilio.com
 	CallbackURL string `json:"callback_url,omitempty"` // where delivery receipts are sent; empty: nowhere
+
+	// Relay is where the application hears what Twilio tells us, by the address or the messaging service that it is
+	// about; "*" stands for all others. Each callback that is relayed is signed anew, as Twilio signs.
+	Relay map[string]string `json:"relay,omitempty"`
 }
 
 // Provider is Twilio. It implements messaging.Messenger and messaging.Receiver.
@@ -43,6 +46,9 @@ type Provider struct {
 func New(c Config) (*Provider, error) {
 	if c.AccountSID == "" || c.AuthToken == "" {
 		return nil, errors.New("twilio: account_sid and auth_token are needed: callbacks are signed with the auth token")
+	}
+	if err := checkRelay(c.Relay); err != nil {
+		return nil, err
 	}
 	return &Provider{c, messaging.NewEndpoint(Name, c.BaseURL, "https://api.twilio.com")}, nil
 }
@@ -125,12 +131,18 @@ func (p *Provider) Receive(r messaging.Request) (messaging.Delivery, error) {
 	}
 	if r.Method == http.MethodGet {
 		form = r.Query()
+		form.Del(paramRelay)
+		form.Del(paramProof)
 	}
 	events, err := eventsOf(form.Get)
 	// An empty TwiML document: Twilio sends nothing back by itself.
-	return messaging.Delivery{Events: events, Answer: messaging.Answer{
+	d := messaging.Delivery{Events: events, Answer: messaging.Answer{
 		Status: http.StatusOK, Type: "text/xml", Body: `<?xml version="1.0" encoding="UTF-8"?><Response></Response>`,
-	}}, err
+	}}
+	if to := p.application(&r, form); to != "" {
+		d.After = func() error { return p.relay(to, form) }
+	}
+	return d, err
 }
 
 func isJSON(h http.Header) bool { return strings.HasPrefix(h.Get("Content-Type"), "application/json") }
@@ -138,21 +150,10 @@ func isJSON(h http.Header) bool { return strings.HasPrefix(h.Get("Content-Type")
 // Verify reports whether a signature is that of a callback: HMAC-SHA1 over the URL and the parameters, sorted by name.
 // Like Twilio's own validators it takes the URL with and without its port.
 func Verify(token, rawURL string, form url.Values, signature string) bool {
-	var params strings.Builder
-	names := make([]string, 0, len(form))
-	for name := range form {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		values := slices.Compact(slices.Sorted(slices.Values(form[name])))
-		for _, v := range values {
-			params.WriteString(name + v)
-		}
-	}
+	params := signedParams(form)
 	held := false
 	for _, u := range spellings(rawURL) {
-		if messaging.Equal(signature, messaging.SHA1Base64(token, u, params.String())) {
+		if messaging.Equal(signature, messaging.SHA1Base64(token, u, params)) {
 			held = true
 		}
 	}
