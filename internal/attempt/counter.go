@@ -94,10 +94,23 @@ func (c *Counter) setOutcome(n phone.Number, id ID, o Outcome) {
 }
 
 func (c *Counter) drop(n phone.Number, id ID) {
+	n = n.WithoutExtension()
 	s := c.shard(n)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.keep(n, func(o contact) bool { return o.id != id })
+}
+
+// dropAll drops contacts of which nothing but their IDs is known. It looks through all that are counted.
+func (c *Counter) dropAll(gone map[ID]bool) {
+	for i := 0; len(gone) > 0 && i < len(c.shards); i++ {
+		s := &c.shards[i]
+		s.mu.Lock()
+		for n := range s.contacts {
+			s.keep(n, func(o contact) bool { return !gone[o.id] })
+		}
+		s.mu.Unlock()
+	}
 }
 
 func (c *Counter) forget(n phone.Number) {

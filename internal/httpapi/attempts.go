@@ -182,9 +182,6 @@ func (a *API) reserve(ctx context.Context, caller *access.Caller, req *check.Req
 	if !req.At.IsZero() || !req.KnownAt.IsZero() {
 		return v, 0, id, unprocessable(act.CodeInvalidField, "reserve", "is for a contact that is about to be made: leave at and known_at out")
 	}
-	if n, err = phone.Parse(string(req.Number), ""); err != nil {
-		return v, 0, id, err
-	}
 	brand := consent.BrandID(req.Brand)
 	if err := a.authorize(ctx, caller, access.ReportAttempts, brand); err != nil {
 		return v, 0, id, err
@@ -193,12 +190,16 @@ func (a *API) reserve(ctx context.Context, caller *access.Caller, req *check.Req
 	if err != nil {
 		return v, 0, id, err
 	}
-	at := attempt.Attempt{Number: n, Brand: brand, Class: class, Channel: req.Channel}
-	v, id, err = a.Attempts.Reserve(ctx, at, func() (check.Verdict, error) {
-		v, _, err := a.judge(ctx, caller, req, newPatience(revisionPatience))
-		return v, err
-	})
-	return v, n, id, err
+	q, err := a.question(ctx, caller, req, newPatience(revisionPatience))
+	if err != nil {
+		return v, 0, id, err
+	}
+	at := attempt.Attempt{Number: q.Number, Brand: brand, Class: class, Channel: req.Channel}
+	v, id, err = a.Attempts.Reserve(ctx, at, func() check.Verdict { return a.Index.Check(q) })
+	if err == nil {
+		a.Metrics.Checked(v.Outcome, v.Code())
+	}
+	return v, q.Number, id, err
 }
 
 // settled names the attempt of the path and says who may settle it.

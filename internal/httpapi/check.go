@@ -96,26 +96,10 @@ func (s *scratch) read(r *http.Request, limit int) error {
 // judge answers a question by the index or, about the past, by the ledger. What is wrong with the question is an error:
 // a mistyped word must be seen, not taken for a no.
 func (a *API) judge(ctx context.Context, caller *access.Caller, req *check.Request, p *patience) (v check.Verdict, n phone.Number, err error) {
-	n, ok := phone.ParseE164(req.Number)
-	if !ok {
-		if n, err = phone.Parse(string(req.Number), ""); err != nil {
-			return v, 0, err
-		}
+	q, err := a.question(ctx, caller, req, p)
+	if err != nil {
+		return v, 0, err
 	}
-	if len(caller.Brands) > 0 {
-		if err := a.authorize(ctx, caller, access.Check, consent.BrandID(req.Brand)); err != nil {
-			return v, 0, err
-		}
-	}
-	if req.MinRevision > 0 {
-		if err := a.awaitRevision(ctx, req.MinRevision, p); err != nil {
-			return v, 0, err
-		}
-		if err := a.Gate.InForce(caller); err != nil {
-			return v, 0, err
-		}
-	}
-	q := check.Question{Number: n, Brand: req.Brand, Purpose: req.Purpose, Channel: req.Channel, At: req.At}
 	if m, past := a.past(req); past {
 		v, err = a.judgePast(ctx, q, m)
 	} else {
@@ -128,7 +112,31 @@ func (a *API) judge(ctx context.Context, caller *access.Caller, req *check.Reque
 		return v, 0, p
 	}
 	a.Metrics.Checked(v.Outcome, v.Code())
-	return v, n, nil
+	return v, q.Number, nil
+}
+
+// question puts a request into the words of the index, once the caller may ask and the node has seen what they have.
+func (a *API) question(ctx context.Context, caller *access.Caller, req *check.Request, p *patience) (q check.Question, err error) {
+	n, ok := phone.ParseE164(req.Number)
+	if !ok {
+		if n, err = phone.Parse(string(req.Number), ""); err != nil {
+			return q, err
+		}
+	}
+	if len(caller.Brands) > 0 {
+		if err := a.authorize(ctx, caller, access.Check, consent.BrandID(req.Brand)); err != nil {
+			return q, err
+		}
+	}
+	if req.MinRevision > 0 {
+		if err := a.awaitRevision(ctx, req.MinRevision, p); err != nil {
+			return q, err
+		}
+		if err := a.Gate.InForce(caller); err != nil {
+			return q, err
+		}
+	}
+	return check.Question{Number: n, Brand: req.Brand, Purpose: req.Purpose, Channel: req.Channel, At: req.At}, nil
 }
 
 // undefined returns the problem of a question whose brand or purpose nobody defined.

@@ -230,8 +230,8 @@ func (r *replay) learn(t *testing.T, op documented, a answer) {
 		r.known["key"] = told.ID
 	case "confirmAttempt": // what is confirmed cannot be released: reserve another
 		at := attempt.Attempt{Number: 12025550123, Brand: "default", Class: consent.Transactional, Channel: consent.SMS}
-		_, id, err := r.f.Attempts.Reserve(t.Context(), at, func() (check.Verdict, error) {
-			return check.Verdict{Outcome: check.Allow, CheckedAt: r.f.now()}, nil
+		_, id, err := r.f.Attempts.Reserve(t.Context(), at, func() check.Verdict {
+			return check.Verdict{Outcome: check.Allow, CheckedAt: r.f.now()}
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -61,6 +61,14 @@ func (s *Server) applyRules(definitions []ledger.Definition) error {
 	return s.Rules.Apply(definitions...)
 }
 
+// attemptsEvery is how often a node asks what contacts the others have counted. Reservations do not wait for it.
+const attemptsEvery = 200 * time.Millisecond
+
+// followAttempts counts what other nodes count, until the context ends.
+func (s *Server) followAttempts(ctx context.Context) {
+	s.repeat(ctx, "attempts of other nodes", attemptsEvery, s.Attempts.Follow)
+}
+
 // forgetAttempts deletes once a day what no cap counts any more, until the context ends.
 func (s *Server) forgetAttempts(ctx context.Context) {
 	s.repeat(ctx, "attempts", 24*time.Hour, s.Attempts.RunOnce)

@@ -239,6 +239,7 @@ func (s *Server) startJobs() {
 	s.stop = stop
 	s.jobs.Go(func() { s.forgetAttempts(ctx) })
 	if db, shared := s.db.(*postgres.DB); shared && s.Node != nil {
+		s.jobs.Go(func() { s.followAttempts(ctx) })
 		s.jobs.Go(func() {
 			s.Node.Run(ctx)
 			s.leave()
