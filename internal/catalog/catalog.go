@@ -55,7 +55,15 @@ type Brand struct {
 	Name    string          `json:"name"`
 	Country string          `json:"country,omitempty"` // ISO 3166-1 alpha-2: where it is established
 	Contact string          `json:"contact,omitempty"` // how a person reaches it
-	Retired bool            `json:"retired,omitempty"`
+
+	// How its public pages look and where they lead; see Look for what each may be.
+	Colour  string `json:"colour,omitempty"`
+	Logo    string `json:"logo,omitempty"`
+	Site    string `json:"site,omitempty"`
+	Privacy string `json:"privacy,omitempty"`
+	Terms   string `json:"terms,omitempty"`
+
+	Retired bool `json:"retired,omitempty"`
 }
 
 // Purpose is what contact is for.
@@ -64,6 +72,7 @@ type Purpose struct {
 	Name        string            `json:"name"`
 	Class       consent.Class     `json:"class"`
 	Description string            `json:"description,omitempty"`
+	DoubleOptIn bool              `json:"double_opt_in,omitempty"` // a yes on a form counts once the person confirmed it
 	Retired     bool              `json:"retired,omitempty"`
 }
 
@@ -130,7 +139,7 @@ func (b Brand) validate() error {
 	if b.Country != "" && !regionPattern.MatchString(b.Country) {
 		return &InvalidError{"country", "want an ISO 3166-1 alpha-2 code, such as FI"}
 	}
-	return errors.Join(validID(string(b.ID)), validName(b.Name))
+	return errors.Join(validID(string(b.ID)), validName(b.Name), b.validLook())
 }
 
 var regionPattern = regexp.MustCompile(`^[A-Z]{2}$`)

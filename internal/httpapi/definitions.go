@@ -17,6 +17,11 @@ type Brand struct {
 	Name    string          `json:"name" doc:"Its name, for people." maxLength:"200" example:"Acme Shoes"`
 	Country string          `json:"country,omitempty" doc:"Where it is established (ISO 3166-1)." example:"US"`
 	Contact string          `json:"contact,omitempty" doc:"How a person reaches it." example:"privacy@example.com"`
+	Colour  string          `json:"colour,omitempty" doc:"The colour of its public pages." pattern:"^#[0-9a-f]{6}$" example:"#0f5c4a"`
+	Logo    string          `json:"logo,omitempty" doc:"The image on its public pages, by the hash that PUT /v1/brands/{brand}/logo gave it." pattern:"^sha256:[0-9a-f]{64}$"`
+	Site    string          `json:"site,omitempty" doc:"Its site, https." maxLength:"500" example:"https://acme.example"`
+	Privacy string          `json:"privacy,omitempty" doc:"Its privacy notice, https." maxLength:"500" example:"https://acme.example/privacy"`
+	Terms   string          `json:"terms,omitempty" doc:"Its terms, https." maxLength:"500" example:"https://acme.example/terms"`
 	Retired bool            `json:"retired,omitempty" doc:"Whether it is out of use: acts and checks for it are refused."`
 }
 
@@ -26,6 +31,7 @@ type Purpose struct {
 	Name        string            `json:"name" doc:"Its name, for people." maxLength:"200" example:"Newsletter"`
 	Class       consent.Class     `json:"class" doc:"The class, which says which rules it falls under. It cannot be changed."`
 	Description string            `json:"description,omitempty" doc:"What it is, in a sentence." example:"News and offers by text message"`
+	DoubleOptIn bool              `json:"double_opt_in,omitempty" doc:"Whether a yes on a form counts only once the person confirmed it."`
 	Retired     bool              `json:"retired,omitempty" doc:"Whether it is out of use: acts and checks for it are refused."`
 }
 
@@ -161,7 +167,7 @@ func define[W any, D comparable](ctx context.Context, a *API, c call, r *resourc
 func (a *API) definitionRoutes() {
 	defineResource(a, resource[Brand, catalog.Brand]{
 		one: "brand", many: "brands", title: "Brand", param: pathParam("brand", "The brand's id.", "acme"),
-		example: Brand{ID: "acme", Name: "Acme Shoes", Country: "US", Contact: "privacy@example.com"},
+		example: Brand{ID: "acme", Name: "Acme Shoes", Country: "US", Contact: "privacy@example.com", Colour: "#0f5c4a", Privacy: "https://acme.example/privacy"},
 		id:      func(b *Brand) string { return string(b.ID) },
 		setID:   func(b *Brand, id string) { b.ID = consent.BrandID(id) },
 		brand:   func(b *Brand) consent.BrandID { return b.ID },
