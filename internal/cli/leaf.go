@@ -47,7 +47,7 @@ func (t *leafText) kind() (byte, error) {
 	if err := json.Unmarshal(t.Kind, &name); err != nil {
 		return 0, errors.New("read the entry: it has no kind")
 	}
-	for k := ledger.KindAct; k <= ledger.KindOverride; k++ {
+	for k := ledger.KindAct; k <= ledger.KindRequest; k++ {
 		if k.String() == name {
 			return byte(k), nil
 		}

@@ -57,7 +57,7 @@ type kindOfEntry string
 // Schema lists the kinds.
 func (kindOfEntry) Schema(huma.Registry) *huma.Schema {
 	return enum("act", ledger.KindAct, ledger.KindDefinition, ledger.KindSuppression, ledger.KindAccess, ledger.KindDenial,
-		ledger.KindDisclosed, ledger.KindErasure, ledger.KindAttempt, ledger.KindOverride)
+		ledger.KindDisclosed, ledger.KindErasure, ledger.KindAttempt, ledger.KindOverride, ledger.KindRequest)
 }
 
 // entryOf shows an entry with the words that were used.

@@ -26,20 +26,22 @@ type Kind byte
 
 // The kinds of entry. Their numbers stand in Merkle leaves and never change.
 const (
-	KindAct         Kind = 1 // an act of consent about a subject
-	KindDefinition  Kind = 2 // a brand, purpose, sender, disclosure or list was defined or changed
-	KindSuppression Kind = 3 // members of a suppression list changed
-	KindAccess      Kind = 4 // a key was made or revoked
-	KindDenial      Kind = 5 // a call was refused
-	KindDisclosed   Kind = 6 // personal data was exported or shown in full
-	KindErasure     Kind = 7 // a subject's key was destroyed
-	KindAttempt     Kind = 8 // a contact was made or tried
-	KindOverride    Kind = 9 // an operator changed a rule
+	KindAct         Kind = 1  // an act of consent about a subject
+	KindDefinition  Kind = 2  // a brand, purpose, sender, disclosure or list was defined or changed
+	KindSuppression Kind = 3  // members of a suppression list changed
+	KindAccess      Kind = 4  // a key was made or revoked
+	KindDenial      Kind = 5  // a call was refused
+	KindDisclosed   Kind = 6  // personal data was exported or shown in full
+	KindErasure     Kind = 7  // a subject's key was destroyed
+	KindAttempt     Kind = 8  // a contact was made or tried
+	KindOverride    Kind = 9  // an operator changed a rule
+	KindRequest     Kind = 10 // a person asked for what is theirs, or that was seen to
 )
 
 var kindNames = map[Kind]string{
 	KindAct: "act", KindDefinition: "definition", KindSuppression: "suppression", KindAccess: "access", KindDenial: "denial",
 	KindDisclosed: "disclosed", KindErasure: "erasure", KindAttempt: "attempt", KindOverride: "override",
+	KindRequest: "request",
 }
 
 func (k Kind) String() string {

@@ -3,6 +3,7 @@ package report_test
 import (
 	"errors"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -187,5 +188,21 @@ func TestConflictsAndPlacesAreFoundAndNothingElse(t *testing.T) {
 	}
 	if places, err := r.Places(t.Context(), ledger.SubjectID{9}, 1<<62, 10); err != nil || len(places) != 0 {
 		t.Error(places, errors.Join(err))
+	}
+}
+
+func TestAnswersAreCountedByDayOnAllNodes(t *testing.T) {
+	f := start(t)
+	ctx := t.Context()
+	for i, day := range []int{-40, -1, 0} {
+		counts := []report.Checks{{Verdict: "deny", Code: "withdrawn", N: i + 1}, {Verdict: "allow", Code: "granted", N: 10}, {Verdict: "defer", Code: "outside_window"}}
+		if err := f.reports().AddChecks(ctx, began.AddDate(0, 0, day), counts); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := f.reports().ChecksSince(ctx, began.AddDate(0, 0, -30))
+	want := []report.Checks{{Verdict: "allow", Code: "granted", N: 20}, {Verdict: "deny", Code: "withdrawn", N: 5}}
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %+v, %v, want %+v", got, err, want)
 	}
 }

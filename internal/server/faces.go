@@ -21,6 +21,11 @@ func (s *Server) openFaces() {
 	s.Reports = report.New(s.db, s.Ledger, s.Now)
 	s.Links = preference.NewLinks(s.Ledger, s.Now)
 	s.Forms = form.New(s.db, s.Ledger, s.Catalog, s.Now)
+	s.Codes = &preference.Codes{
+		Ledger: s.Ledger, Catalog: s.Catalog, DB: s.db, Vault: s.vault, Outbox: s.Conversations.Outbox, Links: s.Links, Now: s.Now,
+		ProviderOf: s.Conversations.Providers.ProviderOf,
+	}
+	s.Erasures = &preference.Erasures{Ledger: s.Ledger, DB: s.db, Now: s.Now}
 }
 
 // followFaces keeps the reports up to date. They may lag, so they leave a growing ledger alone for a while.
@@ -32,6 +37,33 @@ func (s *Server) followFaces(ctx context.Context) {
 }
 
 const reportEvery = time.Minute
+
+// countChecks adds to the reports what was answered, every minute and at the end.
+func (s *Server) countChecks(ctx context.Context) {
+	counted := map[report.Checks]uint64{} // by verdict and code, what the reports hold of this process
+	s.repeat(ctx, "checks", reportEvery, func(ctx context.Context) (int, error) { return 0, s.addChecks(ctx, counted) })
+	if err := s.addChecks(context.WithoutCancel(ctx), counted); err != nil {
+		s.Log.WarnContext(ctx, "what was answered since the last minute is not counted", "error", err)
+	}
+}
+
+func (s *Server) addChecks(ctx context.Context, counted map[report.Checks]uint64) error {
+	answers, err := s.Metrics.Answered()
+	if err != nil {
+		return err
+	}
+	var more []report.Checks
+	for _, a := range answers {
+		more = append(more, report.Checks{Verdict: a.Verdict, Code: a.Code, N: int(a.N - counted[report.Checks{Verdict: a.Verdict, Code: a.Code}])})
+	}
+	if err := s.Reports.AddChecks(ctx, s.Now(), more); err != nil {
+		return err
+	}
+	for _, a := range answers {
+		counted[report.Checks{Verdict: a.Verdict, Code: a.Code}] = a.N
+	}
+	return nil
+}
 
 // Console returns the pages for staff.
 func (s *Server) Console() http.Handler {

@@ -88,6 +88,8 @@ type Server struct {
 	Reports  *report.Reports
 	Links    *preference.Links
 	Forms    *form.Forms
+	Codes    *preference.Codes
+	Erasures *preference.Erasures
 	Node     *freshness.Node // nil in the only node
 	Metrics  *telemetry.Metrics
 	Now      func() time.Time
@@ -184,8 +186,11 @@ func (s *Server) openStore(ctx context.Context) error {
 		return fmt.Errorf("load the attempts: %w", err)
 	}
 	s.Recorder = act.NewRecorder(s.Ledger, s.Catalog, s.Now)
+	if err := s.openConversations(ctx); err != nil {
+		return err
+	}
 	s.openFaces()
-	return s.openConversations(ctx)
+	return nil
 }
 
 func seed() uint64 {
@@ -253,6 +258,7 @@ func (s *Server) startJobs() {
 		})
 	})
 	s.jobs.Go(func() { s.followFaces(ctx) })
+	s.jobs.Go(func() { s.countChecks(ctx) })
 }
 
 // Close stops what runs, answers what was queued, and lets the data directory go.

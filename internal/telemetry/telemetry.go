@@ -6,6 +6,7 @@
 package telemetry
 
 import (
+	"fmt"
 	"net/http"
 	"strconv"
 	"time"
@@ -32,11 +33,13 @@ type Metrics struct {
 	watcher watcher
 }
 
+const checksTotal = "consentline_checks_total"
+
 // New returns figures that all stand at zero.
 func New() *Metrics {
 	m := &Metrics{registry: prometheus.NewRegistry()}
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), &m.watcher)
-	checks := m.counters("consentline_checks_total", "Questions answered, by verdict and by the code of the reason that decided.", "verdict", "code")
+	checks := m.counters(checksTotal, "Questions answered, by verdict and by the code of the reason that decided.", "verdict", "code")
 	codes := check.Codes()
 	for outcome := range m.checks {
 		m.checks[outcome] = make([]prometheus.Counter, codes[len(codes)-1]+1)
@@ -71,6 +74,40 @@ func (m *Metrics) Checked(o check.Outcome, c check.Code) {
 	if int(o) < len(m.checks) && int(c) < len(m.checks[o]) && m.checks[o][c] != nil {
 		m.checks[o][c].Inc()
 	}
+}
+
+// Answers is how many questions were answered by one verdict for one reason since the process began.
+type Answers struct {
+	Verdict, Code string
+	N             uint64
+}
+
+// Answered returns the counts of all answers that there were, for those who keep them.
+func (m *Metrics) Answered() ([]Answers, error) {
+	families, err := m.registry.Gather()
+	if err != nil {
+		return nil, fmt.Errorf("gather the figures: %w", err)
+	}
+	var out []Answers
+	for _, f := range families {
+		if f.GetName() != checksTotal {
+			continue
+		}
+		for _, one := range f.GetMetric() {
+			a := Answers{N: uint64(one.GetCounter().GetValue())}
+			for _, label := range one.GetLabel() {
+				if label.GetName() == "verdict" {
+					a.Verdict = label.GetValue()
+				} else {
+					a.Code = label.GetValue()
+				}
+			}
+			if a.N > 0 {
+				out = append(out, a)
+			}
+		}
+	}
+	return out, nil
 }
 
 // CheckTook notes how long a single question took.

@@ -92,3 +92,15 @@ func BenchmarkChecked(b *testing.B) {
 		m.CheckTook(3 * time.Microsecond)
 	}
 }
+
+func TestWhatWasAnsweredCanBeKept(t *testing.T) {
+	m := telemetry.New()
+	m.Checked(check.Allow, check.Granted)
+	m.Checked(check.Allow, check.Granted)
+	m.Checked(check.Deny, check.Stale)
+	got, err := m.Answered()
+	want := []telemetry.Answers{{Verdict: "allow", Code: "granted", N: 2}, {Verdict: "deny", Code: "stale", N: 1}}
+	if err != nil || len(got) != len(want) || got[0] != want[0] || got[1] != want[1] {
+		t.Errorf("got %+v, %v, want %+v", got, err, want)
+	}
+}
