@@ -1,8 +1,6 @@
 package server_test
 
 import (
-	"fmt"
-	"math"
 	"math/rand/v2"
 	"path/filepath"
 	"sync"
@@ -13,63 +11,23 @@ import (
 	"github.com/anishathalye/porcupine"
 
 	"github.com/consentline/consentline/internal/phone"
+	"github.com/consentline/consentline/internal/testkit/history"
 	"github.com/consentline/consentline/internal/testkit/pgtest"
 )
-
-// register is what each number's consent must look like to all callers of all nodes together: one place that is
-// written and read. A deny is always right, since a node that is not fresh must say it; an allow is right only where
-// the latest act was a grant. An act whose outcome nobody learned may take effect at any time, or never.
-var register = porcupine.NondeterministicModel{
-	Partition: func(history []porcupine.Operation) [][]porcupine.Operation {
-		by := map[phone.Number][]porcupine.Operation{}
-		for _, op := range history {
-			n := op.Input.(asked).Number
-			by[n] = append(by[n], op)
-		}
-		var out [][]porcupine.Operation
-		for _, part := range by {
-			out = append(out, part)
-		}
-		return out
-	},
-	Init: func() []any { return []any{false} },
-	Step: func(state, input, output any) []any {
-		switch input.(asked).What {
-		case "grant", "withdraw":
-			after := input.(asked).What == "grant"
-			if output.(string) != "done" {
-				return []any{state, after}
-			}
-			return []any{after}
-		}
-		if output.(string) == "allow" && !state.(bool) {
-			return nil
-		}
-		return []any{state}
-	},
-	DescribeOperation: func(input, output any) string {
-		return fmt.Sprintf("%s: %s", input.(asked).What, output)
-	},
-}
 
 // fleet is three nodes, each behind a network of its own, and what was asked of them.
 type fleet struct {
 	t       testing.TB
 	nodes   []*process
 	proxies []*pgtest.Proxy
-	began   time.Time
-
-	mu      sync.Mutex
-	history []porcupine.Operation
-	heard   map[string]int
-	clients int
+	history *history.History
 }
 
 func newFleet(t testing.TB, delta time.Duration, mutant string) *fleet {
 	t.Helper()
 	c := pgtest.Shared(t)
 	url, key := c.Schema(t), filepath.Join(t.TempDir(), "master.key")
-	f := &fleet{t: t, began: time.Now(), heard: map[string]int{}}
+	f := &fleet{t: t, history: history.New()}
 	for range 3 {
 		proxy := pgtest.NewProxy(t, c)
 		p := &process{orders: orders{
@@ -82,32 +40,9 @@ func newFleet(t testing.TB, delta time.Duration, mutant string) *fleet {
 	return f
 }
 
-// client returns an asker, who waits for each answer before the next question, as porcupine wants it.
+// client returns an asker, whose questions become part of the history.
 func (f *fleet) client() func(node int, what string, n phone.Number) string {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.clients++
-	id := f.clients
-	return func(node int, what string, n phone.Number) string {
-		op := porcupine.Operation{ClientId: id, Input: asked{What: what, Number: n}, Call: int64(time.Since(f.began))}
-		said, ok := f.nodes[node].ask(what, n)
-		op.Output, op.Return = said, int64(time.Since(f.began))
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		switch {
-		case what == "check" && !ok:
-			return said // it claims nothing
-		case what != "check" && said != "done":
-			op.Return = math.MaxInt64 // the outcome is unknown, for ever
-			f.clients++
-			id, op.Output = f.clients, "unknown" // whoever does not know goes on as somebody else
-			f.heard["unknown"]++
-		default:
-			f.heard[said]++
-		}
-		f.history = append(f.history, op)
-		return said
-	}
+	return f.history.Client(func(node int, what string, n phone.Number) (string, bool) { return f.nodes[node].ask(what, n) })
 }
 
 // busy lets clients record and ask through any node until done is closed.
@@ -131,13 +66,6 @@ func (f *fleet) busy(seed uint64, done <-chan struct{}) *sync.WaitGroup {
 		})
 	}
 	return &wg
-}
-
-func (f *fleet) judge() porcupine.CheckResult {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	model := register.ToModel()
-	return porcupine.CheckOperationsTimeout(model, f.history, time.Minute)
 }
 
 // disturb does something to a node or its network, and undoes it after a while.
@@ -184,12 +112,13 @@ func TestNoAllowOutlivesAnAcknowledgedWithdrawal(t *testing.T) {
 			}
 			close(done)
 			wg.Wait()
-			t.Logf("seed %d: %d operations; heard %v", seed, len(f.history), f.heard)
-			if result := f.judge(); result != porcupine.Ok {
+			heard := f.history.Heard()
+			t.Logf("seed %d: %d operations; heard %v", seed, f.history.Len(), heard)
+			if result := f.history.Judge(); result != porcupine.Ok {
 				t.Errorf("seed %d: the history is %s", seed, result)
 			}
-			if f.heard["allow"] < 100 || f.heard["done"] < 50 || f.heard["stale"] == 0 {
-				t.Errorf("heard %v: too little happened for the history to prove anything", f.heard)
+			if heard["allow"] < 100 || heard["done"] < 50 || heard["stale"] == 0 {
+				t.Errorf("heard %v: too little happened for the history to prove anything", heard)
 			}
 		})
 	}
@@ -218,10 +147,12 @@ func (f *fleet) provoke() {
 	<-checked
 	// One node's answers from the database come late: they say what was, not what is.
 	granted()
-	f.proxies[2].Set(pgtest.Faults{Answers: 3 * f.nodes[2].orders.Delta})
+	late := 3 * f.nodes[2].orders.Delta
+	f.proxies[2].Set(pgtest.Faults{Answers: late})
 	pause(2 * f.nodes[2].orders.Delta)
 	ask(0, "withdraw", n)
-	for range 200 {
+	// A poll whose snapshot was taken before the answers became late has two or three of them to wait for.
+	for end := time.Now().Add(3 * late); time.Now().Before(end); {
 		ask(2, "check", n)
 		pause(time.Millisecond)
 	}
@@ -233,7 +164,7 @@ func TestProvokedNodesKeepTheirWord(t *testing.T) {
 	for range 3 {
 		f.provoke()
 	}
-	if result := f.judge(); result != porcupine.Ok {
+	if result := f.history.Judge(); result != porcupine.Ok {
 		t.Errorf("the history is %s", result)
 	}
 }
@@ -243,13 +174,13 @@ func TestBrokenLeasesAreCaught(t *testing.T) {
 	for _, mutant := range []string{noWait, fromReceipt, sampled} {
 		t.Run(mutant, func(t *testing.T) {
 			f := newFleet(t, 60*time.Millisecond, mutant)
-			for range 20 {
+			for range 40 {
 				f.provoke()
-				if f.judge() == porcupine.Illegal {
+				if f.history.Judge() == porcupine.Illegal {
 					return
 				}
 			}
-			t.Errorf("not found out; heard %v", f.heard)
+			t.Errorf("not found out; heard %v", f.history.Heard())
 		})
 	}
 }
