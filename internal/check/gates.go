@@ -29,7 +29,7 @@ func (v *Verdict) suppressed(q *Question, f *facts) {
 		v.fail(Reason{Code: Suppressed, Entry: v.Record.Seq})
 	}
 	for _, list := range f.lists.view.aging {
-		if !list.applies(q.Brand) {
+		if !list.applies(q.Brand) || f.lists.of.answers(list) {
 			continue
 		}
 		if list.Stale(v.At) {

@@ -60,6 +60,9 @@ func New(c Config) *Index {
 		clock: c.Clock, lease: c.Lease, rules: c.Rules, useWithin: c.UseWithin, erased: c.Erased,
 		table: NewTable(c.Seed, c.Records), scopes: NewScopes(), lists: NewLists(c.Seed),
 	}
+	if asking, ok := c.Rules.(Asking); ok {
+		x.lists.asks = asking.Asks
+	}
 	if x.clock == nil {
 		x.clock = time.Now
 	}
@@ -145,7 +148,7 @@ func (x *Index) weigh(q *Question, v *Verdict, f *facts, s State, recorded bool)
 	f.code = codeOf(&v.Record, v.Recorded, q.At)
 	if x.rules != nil {
 		f.judgement = x.rules.Judge(Case{
-			Question: *q, Class: f.found.Class, Status: v.Status, Recorded: v.Recorded, Record: v.Record,
+			Question: *q, Class: f.found.Class, Status: v.Status, Recorded: v.Recorded, Record: v.Record, Registries: x.lists,
 		})
 	}
 }

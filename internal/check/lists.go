@@ -22,6 +22,12 @@ type List struct {
 	// brand; a MaxAge of zero asks for no freshness.
 	AsOf   time.Time
 	MaxAge time.Duration
+
+	// Registry is the registry of which the list is a copy, by the id that rules give it, such as us.ndnc; empty: of
+	// none. Where a rule asks that registry the list answers it, and does not speak for itself.
+	Registry string
+	Covers   []string // the beginnings of the numbers that were asked about, calling code first; empty: of all
+	Loaded   bool     // members were put on it: a copy of a registry that never came says nothing
 }
 
 // Stale reports whether the list was too old at the moment t to be relied on. At exactly MaxAge it is not.
@@ -52,9 +58,10 @@ type Lists struct {
 	current atomic.Pointer[listing]
 	members slots
 
-	mu      sync.Mutex      // held by those who change anything
-	created uint32          // generations so far; none is used twice
-	live    map[uint32]bool // generations whose members are there, published or staged
+	mu      sync.Mutex                 // held by those who change anything
+	asks    func(registry string) bool // whether a rule asks a registry; nil: none does. It is set before any list is.
+	created uint32                     // generations so far; none is used twice
+	live    map[uint32]bool            // generations whose members are there, published or staged
 	seed    uint64
 }
 
@@ -63,6 +70,7 @@ type listing struct {
 	lists       map[string]*entry
 	generations []*List // by generation; nil where the list was replaced or removed
 	aging       []*List // those with a MaxAge
+	registries  map[string][]*List
 }
 
 // at returns the list that a generation's members belong to; nil for those of none.
@@ -159,7 +167,7 @@ func (l *Lists) forget(generation uint32) {
 
 // publish makes e the entry of id, or forgets id if e is nil. The caller holds mu.
 func (l *Lists) publish(id string, e *entry) {
-	next := &listing{lists: maps.Clone(l.current.Load().lists), generations: make([]*List, l.created+1)}
+	next := &listing{lists: maps.Clone(l.current.Load().lists), generations: make([]*List, l.created+1), registries: map[string][]*List{}}
 	delete(next.lists, id)
 	if e != nil {
 		next.lists[id] = e
@@ -168,6 +176,9 @@ func (l *Lists) publish(id string, e *entry) {
 		next.generations[e.generation] = e.list
 		if e.list.MaxAge > 0 {
 			next.aging = append(next.aging, e.list)
+		}
+		if e.list.Registry != "" {
+			next.registries[e.list.Registry] = append(next.registries[e.list.Registry], e.list)
 		}
 	}
 	l.current.Store(next)

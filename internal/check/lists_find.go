@@ -14,6 +14,7 @@ type suppressions struct {
 	lists [maxSuppressions]*List
 	count int // of all, also of those that found no room in lists
 	view  *listing
+	of    *Lists
 }
 
 // add notes a list once, though both a number and the same without its extension may stand on it.
@@ -32,7 +33,7 @@ func (s *suppressions) add(l *List) {
 // find looks for the lists of a brand on which a number stands, or, if it has an extension, the bare number does.
 func (l *Lists) find(n phone.Number, brand []byte, found *suppressions) {
 	for {
-		found.count, found.view = 0, l.current.Load()
+		found.count, found.view, found.of = 0, l.current.Load(), l
 		if len(found.view.lists) == 0 {
 			return
 		}
@@ -57,7 +58,7 @@ func (l *Lists) scan(n phone.Number, brand []byte, found *suppressions) {
 		v := sh.begin()
 		a := sh.array.Load()
 		for i := a.seek(listStride, key, 0); i < len(a.words) && a.holds(i, key); i += listStride {
-			if list := found.view.at(atomic.LoadUint32(&a.words[i+2])); list != nil && list.applies(brand) {
+			if list := found.view.at(atomic.LoadUint32(&a.words[i+2])); list != nil && list.applies(brand) && !l.answers(list) {
 				found.add(list)
 			}
 		}

@@ -122,6 +122,14 @@ type Case struct {
 	Status   consent.Status
 	Recorded bool
 	Record   State
+
+	Registries policy.RegistryAnswers // what the lists say that are copies of registries
+}
+
+// Asking are rules that ask registries. A list that is the copy of one speaks through the rule that asks it.
+type Asking interface {
+	// Asks reports whether some rule asks the registry. It must not block, and is asked at each check.
+	Asks(registry string) bool
 }
 
 // Rules are the last gate. Judge must not allocate, must not keep the slices of the question, and must report every

@@ -38,6 +38,8 @@ type wireList struct {
 	Source        string     `json:"source,omitempty"`
 	AsOf          *time.Time `json:"as_of,omitempty"`
 	MaxAgeSeconds int64      `json:"max_age_seconds,omitempty"`
+	Registry      string     `json:"registry,omitempty"`
+	Covers        []string   `json:"covers,omitempty"`
 	Members       int        `json:"members"`
 	State         string     `json:"state"`
 	StaleAt       *time.Time `json:"stale_at,omitempty"`
@@ -56,6 +58,10 @@ func (l *wireList) print(a *App) error {
 	if l.MaxAgeSeconds > 0 {
 		t.pair("maximum age", time.Duration(l.MaxAgeSeconds)*time.Second)
 	}
+	if l.Registry != "" {
+		t.pair("answers for", l.Registry)
+		t.pair("tells of", l.covers())
+	}
 	t.pair("state", l.state())
 	t.pair("members", count(l.Members))
 	return t.flush()
@@ -66,6 +72,13 @@ func (l *wireList) brand() string {
 		return "all brands"
 	}
 	return l.Brand
+}
+
+func (l *wireList) covers() string {
+	if len(l.Covers) == 0 {
+		return "all numbers"
+	}
+	return "numbers that begin with +" + strings.Join(l.Covers, ", +")
 }
 
 func (l *wireList) state() string {
@@ -136,6 +149,9 @@ type listsCreateCmd struct {
 	Source string        `placeholder:"TEXT" help:"Where its members come from."`
 	AsOf   string        `placeholder:"TIME" help:"The moment whose truth its members are; left out: now."`
 	MaxAge time.Duration `placeholder:"DURATION" help:"How old it may grow before it denies every contact, such as 744h for 31 days; left out: any age."`
+
+	Registry string   `placeholder:"ID" help:"The registry of which it is a copy, by the id that rules give it, such as us.ndnc: where a rule asks it, the list answers."`
+	Covers   []string `placeholder:"PREFIX" help:"Of the copy of a registry: the beginnings of the numbers that it tells of, such as 1212; left out: all."`
 	target
 	jsonFlag
 }
@@ -143,12 +159,15 @@ type listsCreateCmd struct {
 // Help implements kong.HelpProvider.
 func (listsCreateCmd) Help() string {
 	return `Example:
-  consentline lists create us-registry --name "National Do Not Call Registry" --kind national_registry --max-age 744h`
+  consentline lists create us-registry --name "National Do Not Call Registry" --kind national_registry --registry us.ndnc --covers 1202,1212`
 }
 
 // Run defines the list.
 func (c *listsCreateCmd) Run(ctx context.Context, a *App) error {
-	body := map[string]any{"id": c.ID, "name": c.Name, "kind": c.Kind, "brand": c.Brand, "source": c.Source, "max_age_seconds": int64(c.MaxAge / time.Second)}
+	body := map[string]any{
+		"id": c.ID, "name": c.Name, "kind": c.Kind, "brand": c.Brand, "source": c.Source, "max_age_seconds": int64(c.MaxAge / time.Second),
+		"registry": c.Registry, "covers": c.Covers,
+	}
 	if c.AsOf != "" {
 		at, err := normalMoment(c.AsOf)
 		if err != nil {

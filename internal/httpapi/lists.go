@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"reflect"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -24,6 +25,8 @@ type ListRequest struct {
 	Source        string          `json:"source,omitempty" doc:"Where its members come from." example:"https://telemarketing.donotcall.gov"`
 	AsOf          *ledger.Time    `json:"as_of,omitempty" doc:"The moment whose truth its members are; absent: now, or as it was."`
 	MaxAgeSeconds int64           `json:"max_age_seconds,omitempty" minimum:"0" doc:"How old it may grow before it denies every contact; absent: any age." example:"2678400"`
+	Registry      string          `json:"registry,omitempty" doc:"The registry of which it is a copy, by the id that rules give it. Where a rule asks that registry, the list answers it instead of suppressing by itself: the rule says how old it may be and what lifts a listing." example:"us.ndnc"`
+	Covers        []string        `json:"covers,omitempty" doc:"Of the copy of a registry: the beginnings of the numbers that it tells of, calling code first; absent: all numbers. The others were not asked about." example:"1212"`
 }
 
 // List is a suppression list.
@@ -54,6 +57,7 @@ func (q *ListRequest) list() (suppression.List, error) {
 	return suppression.List{
 		ID: q.ID, Name: q.Name, Kind: string(q.Kind), Brand: q.Brand, Source: q.Source,
 		AsOf: ledger.Time(zeroOr(q.AsOf)), MaxAge: time.Duration(q.MaxAgeSeconds) * time.Second,
+		Registry: q.Registry, Covers: q.Covers,
 	}, nil
 }
 
@@ -62,7 +66,7 @@ func (a *API) listOf(l suppression.List) List {
 	out := List{
 		ListRequest: ListRequest{
 			ID: l.ID, Name: l.Name, Kind: kindOfList(l.Kind), Brand: l.Brand, Source: l.Source, AsOf: &asOf,
-			MaxAgeSeconds: int64(l.MaxAge / time.Second),
+			MaxAgeSeconds: int64(l.MaxAge / time.Second), Registry: l.Registry, Covers: l.Covers,
 		},
 		Members: l.Members, State: "fresh",
 	}
@@ -118,6 +122,9 @@ func (a *API) defineList(ctx context.Context, c call, in *ListRequest, put func(
 	l, err := in.list()
 	if err != nil {
 		return out, err
+	}
+	if a.Rules != nil && in.Registry != "" && !a.Rules.Asks(in.Registry) {
+		return out, &suppression.InvalidError{Field: "registry", Reason: "is none that a rule asks: GET /v1/rules names them"}
 	}
 	l, _, err = once(ctx, a, c, work[suppression.List]{
 		content: in,
@@ -179,7 +186,7 @@ func (a *API) changeList(ctx context.Context, c call, in *ListRequest) (out repl
 		if time.Time(l.AsOf).IsZero() {
 			l.AsOf = before.AsOf
 		}
-		if l.Number, l.Members = before.Number, before.Members; l == before {
+		if l.Number, l.Members = before.Number, before.Members; reflect.DeepEqual(l, before) {
 			return before, nil // as it is already: no entry is made of that
 		}
 		return a.Lists.Update(ctx, c.ID, l)

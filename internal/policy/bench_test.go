@@ -45,7 +45,7 @@ func plainAllow(t testing.TB, n phone.Number) *Question {
 
 type clearToday struct{ at time.Time }
 
-func (c clearToday) Answer(RegistryID, phone.Number) (bool, int64) { return false, c.at.Unix() - 60 }
+func (c clearToday) Answer(RegistryKey) (bool, int64) { return false, c.at.Unix() - 60 }
 
 type noAttempts struct{}
 

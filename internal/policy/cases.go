@@ -61,7 +61,6 @@ type caseBook struct {
 	never    map[string]bool
 	age      map[string]Period
 	now      int64
-	rules    *Rules
 }
 
 // NthLatest implements AttemptCounter: the case's attempts count under every key.
@@ -73,8 +72,8 @@ func (b *caseBook) NthLatest(_ CapKey, n int) (int64, bool) {
 }
 
 // Answer implements RegistryAnswers: clear as of an hour ago, unless the case says otherwise.
-func (b *caseBook) Answer(id RegistryID, _ phone.Number) (bool, int64) {
-	name := b.rules.registry[id].ID
+func (b *caseBook) Answer(key RegistryKey) (bool, int64) {
+	name := key.Registry
 	if b.never[name] || b.never["all"] {
 		return false, 0
 	}
@@ -331,7 +330,7 @@ func (r *Rules) judgeCase(c *Case) (j Judgement, err error) {
 		}
 	}
 	book := c.book
-	book.rules, book.now = r, q.At.Unix()
+	book.now = q.At.Unix()
 	q.Attempts, q.Registries = &book, &book
 	r.Judge(&q, &j)
 	return j, nil

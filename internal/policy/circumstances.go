@@ -51,11 +51,11 @@ func (c *Circumstances) Merge(all *Circumstances) {
 
 // answer returns the latest answer of a registry about the number; one that never came has the zero time. Of two
 // answers of the same moment the one that lists counts.
-func (q *Question) answer(id RegistryID) (listed bool, at int64) {
-	if q.Registries != nil {
-		listed, at = q.Registries.Answer(id, q.Number)
-	}
+func (r *Rules) answer(q *Question, id RegistryID) (listed bool, at int64) {
 	now := q.At.Unix()
+	if q.Registries != nil {
+		listed, at = q.Registries.Answer(RegistryKey{r.registry[id].ID, q.Number, q.Seller, now})
+	}
 	for i := range q.Asked {
 		a := &q.Asked[i]
 		if a.Registry == id && a.At <= now && (a.At > at || a.At == at && a.Listed) {
@@ -118,10 +118,6 @@ func FactWords() []string { return append([]string{}, factWords...) }
 
 // RegistryByID returns the registry of the ID that packs give it, such as us.ndnc.
 func (r *Rules) RegistryByID(id string) (RegistryID, bool) {
-	for i := range r.registry {
-		if r.registry[i].ID == id {
-			return RegistryID(i), true
-		}
-	}
-	return 0, false
+	i, known := r.registryOf[id]
+	return i, known
 }

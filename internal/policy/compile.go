@@ -15,15 +15,18 @@ const NoRuleIndex RuleIndex = 1<<16 - 1
 
 // Rules are compiled packs. They never change, and may be asked by any number of goroutines at once.
 type Rules struct {
-	packs     []*Pack
-	changes   Changes
-	rules     []*Rule
-	compiled  []gate
-	lawful    [][]interval // per rule, when it holds by its own dates
-	spans     [][]interval // per rule, when it is judged: by its dates and the operator's changes
-	byID      map[string]RuleIndex
-	switches  []Switch
-	registry  []RegistryTerm
+	packs    []*Pack
+	changes  Changes
+	rules    []*Rule
+	compiled []gate
+	lawful   [][]interval // per rule, when it holds by its own dates
+	spans    [][]interval // per rule, when it is judged: by its dates and the operator's changes
+	byID     map[string]RuleIndex
+	switches []Switch
+	registry []RegistryTerm
+
+	registryOf map[string]RegistryID
+
 	calendars map[string]*Calendar
 	hours     []hoursTable
 	caps      []capTable
@@ -123,7 +126,7 @@ func Compile(packs []*Pack) (*Rules, error) { return compile(packs, Changes{}) }
 
 func compile(packs []*Pack, changes Changes) (*Rules, error) {
 	r := &Rules{
-		packs: packs, changes: changes, byID: map[string]RuleIndex{}, calendars: map[string]*Calendar{}, zoneID: map[string]uint16{}, zoneSetID: map[string]uint16{},
+		packs: packs, changes: changes, byID: map[string]RuleIndex{}, registryOf: map[string]RegistryID{}, calendars: map[string]*Calendar{}, zoneID: map[string]uint16{}, zoneSetID: map[string]uint16{},
 		byRegion: map[string]uint16{}, groupID: map[string]uint16{}, copies: map[RuleIndex][]RuleIndex{}, when: make([]condition, 1), tree: newTrie(),
 		postal: map[string]string{}, postalZones: map[string]string{},
 	}

@@ -123,13 +123,12 @@ func newCap(rule *Rule) capTable {
 }
 
 func (r *Rules) registryID(t *RegistryTerm) uint16 {
-	for i := range r.registry {
-		if r.registry[i].ID == t.ID {
-			return uint16(i)
-		}
+	id, known := r.registryOf[t.ID]
+	if !known {
+		id = RegistryID(len(r.registry))
+		r.registry, r.registryOf[t.ID] = append(r.registry, *t), id
 	}
-	r.registry = append(r.registry, *t)
-	return uint16(len(r.registry) - 1)
+	return uint16(id)
 }
 
 // Switches is a set of contested points that the operator has relaxed; the zero value is strict throughout.

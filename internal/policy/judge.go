@@ -149,7 +149,7 @@ func (r *Rules) judgeBinding(s *scene, i RuleIndex, g *gate, out *Judgement) {
 			out.fail(i, CoolDown)
 		}
 	case KindRegistry:
-		s.registry(i, g, out)
+		s.registry(r, i, g, out)
 	case KindConfirmation:
 		s.confirmation(i, g, out)
 	case KindDisclosure, KindDuty:

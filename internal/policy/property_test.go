@@ -31,7 +31,7 @@ func (b *drawnBook) NthLatest(_ CapKey, n int) (int64, bool) {
 	return b.attempts[n-1], true
 }
 
-func (b *drawnBook) Answer(RegistryID, phone.Number) (bool, int64) { return b.listed, b.answered }
+func (b *drawnBook) Answer(RegistryKey) (bool, int64) { return b.listed, b.answered }
 
 // thoroughly runs a property some thousand times, since most drawn questions are denied at once.
 func thoroughly(t *testing.T, property func(*rapid.T)) {

@@ -15,6 +15,7 @@ type Question struct {
 	Class   consent.Class
 	At      time.Time
 	Brand   uint32 // what caps count by, unique to the caller
+	Seller  []byte // the brand's own name, by which registries are asked; only read
 
 	Circumstances
 
@@ -59,11 +60,19 @@ type AttemptCounter interface {
 	NthLatest(key CapKey, n int) (at int64, found bool)
 }
 
-// RegistryAnswers knows what registries answered about a number. It must not block.
+// RegistryKey asks one registry about one number, on behalf of a brand.
+type RegistryKey struct {
+	Registry string // as packs name it, such as us.ndnc
+	Number   phone.Number
+	Brand    []byte // only read
+	At       int64  // the moment asked about, in Unix seconds
+}
+
+// RegistryAnswers knows what registries answered about a number. It must not keep the key, and must not block.
 type RegistryAnswers interface {
 	// Answer returns the latest answer, and the Unix second at which the registry's data was current; an answer that
 	// was never obtained has the zero time.
-	Answer(registry RegistryID, n phone.Number) (listed bool, at int64)
+	Answer(RegistryKey) (listed bool, at int64)
 }
 
 // RegistryID names a registry within one compiled [Rules], as its place in [Rules.Registries].

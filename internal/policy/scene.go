@@ -254,11 +254,11 @@ func (s *scene) coolDownEnds(g *gate) int64 {
 	return g.period.after(from.Unix())
 }
 
-func (s *scene) registry(i RuleIndex, g *gate, out *Judgement) {
+func (s *scene) registry(r *Rules, i RuleIndex, g *gate, out *Judgement) {
 	if s.registriesLater {
 		return
 	}
-	listed, at := s.q.answer(RegistryID(g.arg))
+	listed, at := r.answer(s.q, RegistryID(g.arg))
 	if at != 0 && listed {
 		out.fail(i, RegistryListed)
 		return

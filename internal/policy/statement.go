@@ -32,7 +32,7 @@ func (r *Rule) Statement() string {
 	case KindCoolDown:
 		return fmt.Sprintf("no contact for %s after a %s", r.CoolDown.Wait, afterWords.name(r.CoolDown.After))
 	case KindRegistry:
-		return fmt.Sprintf("%s must be clear, asked at most %s ago (%s)", r.Registry.Name, r.Registry.MaxAge, choose(r.Registry.Voluntary, "voluntary", "required"))
+		return fmt.Sprintf("%s must be clear, asked at most %s ago (%s, %s)", r.Registry.Name, r.Registry.MaxAge, r.Registry.ID, choose(r.Registry.Voluntary, "voluntary", "required"))
 	case KindExpiry:
 		return fmt.Sprintf("consent %s %s after %s", choose(r.Expiry.Review, "is reviewed", "ends"), r.Expiry.After, startWords.name(r.Expiry.From))
 	case KindConfirmation:

@@ -14,7 +14,7 @@ func TestStatements(t *testing.T) {
 		"ae.cap_day":                "at most 1 unanswered per day and subject_brand",
 		"za.request_once":           "at most 1 requests per forever and subject_brand",
 		"fr.cool_down":              "no contact for P60D after a refusal",
-		"it.registry":               "Registro Pubblico delle Opposizioni must be clear, asked at most P15D ago (required)",
+		"it.registry":               "Registro Pubblico delle Opposizioni must be clear, asked at most P15D ago (it.rpo, required)",
 		"es.expiry":                 "consent ends P2Y after grant",
 		"eu.review":                 "consent is reviewed P2Y after grant",
 		"us.confirmation":           "at most 1 confirmation of an opt-out, within PT5M",

@@ -38,15 +38,13 @@ type Attempts interface {
 
 // Config is what a book is made with.
 type Config struct {
-	Packs      []*policy.Pack
-	Attempts   Attempts               // nil: no contact was ever made
-	Registries policy.RegistryAnswers // nil: no registry was ever asked
+	Packs    []*policy.Pack
+	Attempts Attempts // nil: no contact was ever made
 }
 
 // Book is the rules in force. It is safe for concurrent use.
 type Book struct {
-	attempts   Attempts
-	registries policy.RegistryAnswers
+	attempts Attempts
 
 	current atomic.Pointer[edition]
 	cited   atomic.Pointer[[]citation] // by check.RuleIndex; the first stands for no rule
@@ -85,7 +83,7 @@ func Load(dir string) ([]*policy.Pack, error) {
 // New compiles the packs. Changes of the operator come by Apply.
 func New(c Config) (*Book, error) {
 	b := &Book{
-		attempts: c.Attempts, registries: c.Registries,
+		attempts:  c.Attempts,
 		overrides: map[string]Override{}, bans: map[string]Ban{}, since: map[string]uint64{}, known: map[citation]check.RuleIndex{},
 	}
 	b.cited.Store(&[]citation{{}})
@@ -125,6 +123,12 @@ func (b *Book) publish(rules *policy.Rules) error {
 	b.cited.Store(&cited)
 	b.current.Store(e)
 	return nil
+}
+
+// Asks implements check.Asking.
+func (b *Book) Asks(registry string) bool {
+	_, asked := b.current.Load().rules.RegistryByID(registry)
+	return asked
 }
 
 // Rule implements check.Citations.
@@ -178,7 +182,7 @@ func (b *Book) Judge(c check.Case) (out check.Judgement) {
 // ask puts a case into the words of the rules. A grant that begins later is none yet.
 func (b *Book) ask(c *check.Case, q *policy.Question) {
 	*q = policy.Question{
-		Number: c.Number, Channel: c.Channel, Class: c.Class, At: c.At, Registries: b.registries,
+		Number: c.Number, Channel: c.Channel, Class: c.Class, At: c.At, Seller: c.Brand, Registries: c.Registries,
 		Status: c.Status, Level: c.Record.Level, Confirmed: c.Record.Confirmed, GrantedAt: c.Record.GrantedAt.Time(),
 	}
 	if c.About != nil {

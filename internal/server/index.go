@@ -198,6 +198,7 @@ func (s *Server) defineList(ctx context.Context, b *check.Batch, l suppression.L
 	}
 	c := check.ListChange{ID: l.ID, Define: &check.List{
 		ID: l.ID, Name: l.Name, Kind: l.Kind, Brand: l.Brand, AsOf: time.Time(l.AsOf), MaxAge: l.MaxAge,
+		Registry: l.Registry, Covers: l.Covers, Loaded: l.Members > 0,
 	}}
 	if !change.Replaced {
 		c.Add, c.Delete = change.Add, change.Delete

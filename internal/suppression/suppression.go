@@ -38,6 +38,11 @@ type List struct {
 	AsOf   ledger.Time   `json:"as_of"`
 	MaxAge time.Duration `json:"max_age,omitempty"`
 
+	// Registry is the registry of which the list is a copy, by the id that rules give it, such as us.ndnc. Where a rule
+	// asks that registry the list answers it, with Covers the beginnings of the numbers that the copy is about.
+	Registry string   `json:"registry,omitempty"`
+	Covers   []string `json:"covers,omitempty"`
+
 	Number  uint64 `json:"number"` // the list's place in the table list_members; a replaced list gets a new one
 	Members int    `json:"members"`
 	Removed bool   `json:"removed,omitempty"`
@@ -164,6 +169,8 @@ func (s *Lists) Update(ctx context.Context, by string, l List) (List, error) {
 
 var idPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,63}$`)
 
+var prefixPattern = regexp.MustCompile(`^[1-9][0-9]{0,14}$`)
+
 func (l *List) validate() error {
 	switch {
 	case !idPattern.MatchString(l.ID):
@@ -174,6 +181,15 @@ func (l *List) validate() error {
 		return &InvalidError{"kind", fmt.Sprintf("want one of %v", Kinds)}
 	case l.MaxAge < 0:
 		return &InvalidError{"max_age", "want a positive duration, or none"}
+	case l.Registry != "" && !idPattern.MatchString(l.Registry):
+		return &InvalidError{"registry", "want the id that rules give it, such as us.ndnc"}
+	case l.Registry == "" && len(l.Covers) > 0:
+		return &InvalidError{"covers", "is for the copy of a registry: name it, or leave this out"}
+	}
+	for _, prefix := range l.Covers {
+		if !prefixPattern.MatchString(prefix) {
+			return &InvalidError{"covers", "want beginnings of numbers, calling code first, without a plus sign, such as 1212"}
+		}
 	}
 	return nil
 }
