@@ -7,6 +7,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/consentline/consentline/internal/consent"
 )
 
@@ -24,7 +26,9 @@ type Request struct {
 	KnownAt     time.Time // zero: as known now
 	MinRevision uint64
 	Receipt     bool
-	Reserve     bool // count the contact, if it is allowed
+	Reserve     bool   // count the contact, if it is allowed
+	Explain     bool   // tell every gate, also those that were passed
+	About       []byte // a JSON object with what is known of the contact; empty: nothing is
 
 	unescaped []byte // what the slices point into when the input has escapes; kept for its capacity
 }
@@ -63,6 +67,8 @@ const (
 	fieldMinRevision
 	fieldReceipt
 	fieldReserve
+	fieldExplain
+	fieldAbout
 )
 
 func fieldOf(name []byte) (field, string) {
@@ -85,6 +91,10 @@ func fieldOf(name []byte) (field, string) {
 		return fieldReceipt, "receipt"
 	case "reserve":
 		return fieldReserve, "reserve"
+	case "explain":
+		return fieldExplain, "explain"
+	case "about":
+		return fieldAbout, "about"
 	}
 	return 0, ""
 }
@@ -215,6 +225,10 @@ func (d *decoder) value(r *Request, f field) (err *DecodeError) {
 		r.Receipt, err = d.truth()
 	case fieldReserve:
 		r.Reserve, err = d.truth()
+	case fieldExplain:
+		r.Explain, err = d.truth()
+	case fieldAbout:
+		r.About, err = d.object()
 	}
 	return err
 }
@@ -287,6 +301,21 @@ func (d *decoder) truth() (bool, *DecodeError) {
 		return false, nil
 	}
 	return false, d.flaw("want true or false")
+}
+
+// object passes over a JSON object, whose members somebody else reads. It is rare, and may allocate.
+func (d *decoder) object() ([]byte, *DecodeError) {
+	if !d.next('{') {
+		return nil, d.flaw("want a JSON object")
+	}
+	r := jsontext.NewDecoder(bytes.NewReader(d.data[d.at:]), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	value, err := r.ReadValue()
+	if err != nil {
+		return nil, d.flaw("want a JSON object")
+	}
+	start := d.at
+	d.at += len(value)
+	return d.data[start:d.at], nil
 }
 
 // printable is an unknown field's name as an error may show it: short, and without digits, which might be a number's.

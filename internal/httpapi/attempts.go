@@ -194,7 +194,11 @@ func (a *API) reserve(ctx context.Context, caller *access.Caller, req *check.Req
 	if err != nil {
 		return v, 0, id, err
 	}
-	at := attempt.Attempt{Number: q.Number, Brand: brand, Class: class, Channel: req.Channel}
+	told, err := about(req)
+	if err != nil {
+		return v, 0, id, err
+	}
+	at := contactOf(attempt.Attempt{Number: q.Number, Brand: brand, Class: class, Channel: req.Channel}, told, q.About)
 	v, id, err = a.Attempts.Reserve(ctx, at, func() check.Verdict { return a.Index.Check(q) })
 	if err == nil {
 		a.Metrics.Checked(v.Outcome, v.Code())

@@ -136,7 +136,17 @@ func (a *API) question(ctx context.Context, caller *access.Caller, req *check.Re
 			return q, err
 		}
 	}
-	return check.Question{Number: n, Brand: req.Brand, Purpose: req.Purpose, Channel: req.Channel, At: req.At}, nil
+	q = check.Question{Number: n, Brand: req.Brand, Purpose: req.Purpose, Channel: req.Channel, At: req.At}
+	if len(req.About) > 0 {
+		told, err := about(req)
+		if err != nil {
+			return q, err
+		}
+		if q.About, err = a.known(told); err != nil {
+			return q, err
+		}
+	}
+	return q, nil
 }
 
 // undefined returns the problem of a question whose brand or purpose nobody defined.

@@ -59,9 +59,7 @@ type RulesQuestion struct {
 	Purpose consent.PurposeID `json:"purpose" doc:"What the contact is for." example:"marketing"`
 	Channel askedChannel      `json:"channel" doc:"The means of contact."`
 	At      *ledger.Time      `json:"at,omitempty" doc:"The moment asked about; absent: now."`
-	Country string            `json:"country,omitempty" doc:"Where the person is known to live, ISO 3166-1 alpha-2: it adds rules and time zones, and takes none away." example:"US"`
-	Region  string            `json:"region,omitempty" doc:"The subdivision, ISO 3166-2 without the country." example:"FL"`
-	Postal  string            `json:"postal_code,omitempty" doc:"The postal code there."`
+	About   *About            `json:"about,omitempty" doc:"What is known of the contact: it may lift some rules and add others."`
 }
 
 // ApplicableRules are the rules that speak about a contact, and why.
@@ -155,7 +153,7 @@ func (a *API) readApplicable(_ context.Context, _ call, in *RulesQuestion) (out 
 	if err != nil {
 		return out, err
 	}
-	q, err := a.contact(rules, in)
+	q, err := a.contact(in)
 	if err != nil {
 		return out, err
 	}
@@ -173,7 +171,7 @@ func (a *API) readApplicable(_ context.Context, _ call, in *RulesQuestion) (out 
 }
 
 // contact puts a question about rules into their words.
-func (a *API) contact(rules *policy.Rules, in *RulesQuestion) (q policy.Question, err error) {
+func (a *API) contact(in *RulesQuestion) (q policy.Question, err error) {
 	if q.Number, err = phone.Parse(in.Number, ""); err != nil {
 		return q, err
 	}
@@ -188,8 +186,9 @@ func (a *API) contact(rules *policy.Rules, in *RulesQuestion) (q policy.Question
 	if q.At = zeroOr(in.At); q.At.IsZero() {
 		q.At = a.Now()
 	}
-	if q.Place, err = rules.Locate(policy.Address{Country: in.Country, Region: in.Region, Postal: in.Postal}); err != nil {
-		return q, unprocessable(act.CodeInvalidField, "country", fmt.Sprint(err))
+	known, err := a.known(in.About)
+	if known != nil {
+		q.Circumstances = *known
 	}
-	return q, nil
+	return q, err
 }

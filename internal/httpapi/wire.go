@@ -74,6 +74,8 @@ type Question struct {
 	At          *ledger.Time      `json:"at,omitempty" doc:"The moment asked about; absent: now."`
 	KnownAt     *ledger.Time      `json:"known_at,omitempty" doc:"Answer on what was known at this moment; absent: now."`
 	MinRevision uint64            `json:"min_revision,omitempty" doc:"Wait until the node has seen this entry, or answer 412."`
+	About       *About            `json:"about,omitempty" doc:"What is known of the contact, for the rules: it may lift some and add others."`
+	Explain     bool              `json:"explain,omitempty" doc:"Add where the person may be and every gate, also those that were passed."`
 	Reserve     bool              `json:"reserve,omitempty" doc:"Count the contact at once, if it is allowed, so that caps hold; then confirm or release it."`
 	Receipt     bool              `json:"receipt,omitempty" doc:"Add a signed statement that can be verified offline."`
 }
