@@ -47,14 +47,15 @@ func newBatch(l *Ledger, tx store.Tx) *batch {
 }
 
 func (b *batch) run(ctx context.Context, group []*request) error {
+	readSeen, readPeople := b.askSeen(ctx, group), b.askPeople(ctx, group)
 	if err := b.lockHead(ctx); err != nil {
 		return fmt.Errorf("lock the head: %w", err)
 	}
 	b.from, b.at = b.head.seq, b.clock()
-	if err := b.readSeen(ctx, group); err != nil {
+	if err := readSeen(); err != nil {
 		return fmt.Errorf("look for repetitions: %w", err)
 	}
-	if err := b.readPeople(ctx, group); err != nil {
+	if err := readPeople(); err != nil {
 		return fmt.Errorf("find subjects: %w", err)
 	}
 	for _, r := range group {

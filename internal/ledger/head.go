@@ -114,9 +114,8 @@ func (b *batch) lockHead(ctx context.Context) error {
 }
 
 func (b *batch) moveHead(ctx context.Context) error {
-	_, err := b.tx.Exec(ctx, "UPDATE head SET seq = $1, recorded_at = $2, next_subject = $3, next_scope = $4 WHERE id = 1",
-		b.head.seq, b.at.UnixMicro(), b.head.nextSubject, b.head.nextScope)
-	return err
+	return b.tx.ExecMany(ctx, "UPDATE head SET seq = $1, recorded_at = $2, next_subject = $3, next_scope = $4 WHERE id = 1",
+		[][]any{{b.head.seq, b.at.UnixMicro(), b.head.nextSubject, b.head.nextScope}})
 }
 
 // scopeID returns the number of a scope, and gives it one when it is new.

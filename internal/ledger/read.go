@@ -12,8 +12,8 @@ import (
 	"github.com/consentline/consentline/internal/vault"
 )
 
-// readPeople finds the subjects of the group's numbers, and their records.
-func (b *batch) readPeople(ctx context.Context, group []*request) error {
+// askPeople asks for the subjects of the group's numbers. What it returns reads the answer, and their records.
+func (b *batch) askPeople(ctx context.Context, group []*request) func() error {
 	var lookups [][]any
 	people := map[[32]byte]*person{}
 	for _, r := range group {
@@ -30,21 +30,28 @@ func (b *batch) readPeople(ctx context.Context, group []*request) error {
 		}
 	}
 	sortByKey(lookups, 0)
-	var ids [][]any
-	var found []*person
-	const query = "SELECT id, subject, sealed FROM subjects WHERE lookup = $1"
-	for row, err := range b.tx.QueryMany(ctx, query, lookups) {
-		if err != nil {
-			return err
+	rows := b.tx.Ahead(ctx, "SELECT id, subject, sealed FROM subjects WHERE lookup = $1", lookups)
+	return func() error {
+		var ids [][]any
+		var found []*person
+		for row, err := range rows {
+			if err != nil {
+				return err
+			}
+			who := people[[32]byte(lookups[row.Set][0].([]byte))]
+			who.id = row.Int64(0)
+			if who.Subject, err = b.l.vault.OpenSubject(SubjectID(row.Bytes(1)), row.Bytes(2)); err != nil {
+				return fmt.Errorf("subject %d: %w", who.id, err)
+			}
+			ids = append(ids, []any{who.id})
+			found = append(found, who)
 		}
-		who := people[[32]byte(lookups[row.Set][0].([]byte))]
-		who.id = row.Int64(0)
-		if who.Subject, err = b.l.vault.OpenSubject(SubjectID(row.Bytes(1)), row.Bytes(2)); err != nil {
-			return fmt.Errorf("subject %d: %w", who.id, err)
-		}
-		ids = append(ids, []any{who.id})
-		found = append(found, who)
+		return b.readRecords(ctx, ids, found)
 	}
+}
+
+// readRecords reads the records of the subjects that were found.
+func (b *batch) readRecords(ctx context.Context, ids [][]any, found []*person) error {
 	for row, err := range b.tx.QueryMany(ctx, "SELECT "+recordColumns+" FROM records r JOIN scopes s ON s.id = r.scope WHERE r.subject = $1", ids) {
 		if err != nil {
 			return err
@@ -153,7 +160,8 @@ func (l *Ledger) seenKeys(item Item, body Body) []seenKey {
 	return keys
 }
 
-func (b *batch) readSeen(ctx context.Context, group []*request) error {
+// askSeen asks which of the group's items were told before. What it returns reads the answer.
+func (b *batch) askSeen(ctx context.Context, group []*request) func() error {
 	var sets [][]any
 	for _, r := range group {
 		for i := range r.items {
@@ -163,13 +171,16 @@ func (b *batch) readSeen(ctx context.Context, group []*request) error {
 		}
 	}
 	sortByKey(sets, 0)
-	for row, err := range b.tx.QueryMany(ctx, "SELECT content, seq FROM seen WHERE digest = $1", sets) {
-		if err != nil {
-			return err
+	rows := b.tx.Ahead(ctx, "SELECT digest, content, seq FROM seen WHERE digest = $1", sets)
+	return func() error {
+		for row, err := range rows {
+			if err != nil {
+				return err
+			}
+			b.seen[[16]byte(row.Bytes(0))] = seenRow{[16]byte(row.Bytes(1)), uint64(row.Int64(2))}
 		}
-		b.seen[[16]byte(sets[row.Set][0].([]byte))] = seenRow{[16]byte(row.Bytes(0)), uint64(row.Int64(1))}
+		return nil
 	}
-	return nil
 }
 
 func (b *batch) remember(k *seenKey, seq uint64) {

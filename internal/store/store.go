@@ -35,13 +35,18 @@ type Tx interface {
 	// Query yields the rows of one statement. An error ends the sequence.
 	Query(ctx context.Context, sql string, args ...any) iter.Seq2[Row, error]
 
-	// ExecMany runs one statement once for each set of arguments, in one round trip where the database is remote.
+	// ExecMany runs one statement once for each set of arguments. Where the database is remote the statement travels
+	// with the next round trip, and if it fails, that fails.
 	ExecMany(ctx context.Context, sql string, argSets [][]any) error
 
 	// QueryMany runs one query for each set of arguments and yields each row with the index of its set.
 	QueryMany(ctx context.Context, sql string, argSets [][]any) iter.Seq2[Found, error]
 
-	// Load inserts rows by the fastest way there is. The rows must be new.
+	// Ahead is QueryMany that where the database is remote travels with the next round trip, and whose rows wait in
+	// memory. What it asks for must not be written before they are ranged over.
+	Ahead(ctx context.Context, sql string, argSets [][]any) iter.Seq2[Found, error]
+
+	// Load inserts rows by the fastest way there is, and fails as ExecMany does. The rows must be new.
 	Load(ctx context.Context, table string, columns []string, rows [][]any) error
 }
 

@@ -1,9 +1,11 @@
 package postgres
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -12,11 +14,16 @@ import (
 
 // tx is a transaction under way on one connection.
 //
-// Statements are sent unnamed, with the types of their parameters known from an earlier description: one round trip
-// each, and nothing that a connection pooler between transactions would lose.
+// Statements are sent unnamed, with the types of their parameters known from an earlier description: nothing that a
+// connection pooler between transactions would lose. What nobody waits for travels with the next round trip, see travel.
 type tx struct {
 	db *DB
 	pg *pgconn.PgConn
+
+	begin   string // how the transaction begins, until the server has been told
+	pending []statement
+	size    int   // of what is pending, in bytes
+	failed  error // why nothing can follow but the end
 }
 
 var _ store.Tx = (*tx)(nil)
@@ -25,6 +32,10 @@ var _ store.Tx = (*tx)(nil)
 func (t *tx) paramTypes(ctx context.Context, sql string) ([]uint32, error) {
 	if types, ok := t.db.described.Load(sql); ok {
 		return types.([]uint32), nil
+	}
+	// What is pending goes first: it may make the table that the statement is about.
+	if err := t.start(ctx); err != nil {
+		return nil, err
 	}
 	d, err := t.pg.Prepare(ctx, "", sql, nil)
 	if err != nil {
@@ -41,48 +52,42 @@ func describe(err error, sql string) error {
 	return fmt.Errorf("%.60q: %w", sql, err)
 }
 
-func (t *tx) start(ctx context.Context, sql string, args []any) (*pgconn.ResultReader, error) {
-	types, err := t.paramTypes(ctx, sql)
-	if err != nil {
-		return nil, err
-	}
-	values, err := encodeArgs(types, args)
-	if err != nil {
-		return nil, describe(err, sql)
-	}
-	return t.pg.ExecParams(ctx, sql, values, types, binaryFormat, binaryFormat), nil
-}
-
 // Exec implements store.Tx.
-func (t *tx) Exec(ctx context.Context, sql string, args ...any) (int64, error) {
-	rr, err := t.start(ctx, sql, args)
+func (t *tx) Exec(ctx context.Context, sql string, args ...any) (changed int64, err error) {
+	st, err := t.statement(ctx, sql, [][]any{args})
 	if err != nil {
 		return 0, err
 	}
-	tag, err := rr.Close()
-	return tag.RowsAffected(), describe(err, sql)
+	st.each = func(_ int, rr *pgconn.ResultReader) (bool, error) {
+		tag, err := rr.Close()
+		changed = tag.RowsAffected()
+		return true, err
+	}
+	_, err = t.travel(ctx, st)
+	return changed, err
 }
 
 // Query implements store.Tx.
 func (t *tx) Query(ctx context.Context, sql string, args ...any) iter.Seq2[store.Row, error] {
 	return func(yield func(store.Row, error) bool) {
-		rr, err := t.start(ctx, sql, args)
-		if err != nil {
-			yield(nil, err)
-			return
-		}
-		more, err := each(ctx, rr, func(r *row) bool { return yield(r, nil) })
-		if _, closing := rr.Close(); err == nil && more {
-			err = closing
-		}
-		if err != nil {
-			yield(nil, describe(err, sql))
+		for found, err := range t.QueryMany(ctx, sql, [][]any{args}) {
+			if !yield(found.Row, err) {
+				return
+			}
 		}
 	}
 }
 
 // each calls fn with the rows of a result until it has had enough; more tells which.
 func each(ctx context.Context, rr *pgconn.ResultReader, fn func(*row) bool) (more bool, err error) {
+	more, err = eachRow(ctx, rr, fn)
+	if _, closing := rr.Close(); err == nil && more {
+		err = closing
+	}
+	return more, err
+}
+
+func eachRow(ctx context.Context, rr *pgconn.ResultReader, fn func(*row) bool) (more bool, err error) {
 	var r row
 	for n := 1; rr.NextRow(); n++ {
 		if n%1024 == 0 && ctx.Err() != nil { // many rows may have arrived before the context ended
@@ -101,21 +106,19 @@ func each(ctx context.Context, rr *pgconn.ResultReader, fn func(*row) bool) (mor
 	return true, nil
 }
 
-// pipelined is how many executions of one statement travel together.
-const pipelined = 1000
+// together is how many executions of one statement travel together.
+const together = 1000
 
 // ExecMany implements store.Tx.
 func (t *tx) ExecMany(ctx context.Context, sql string, argSets [][]any) error {
-	for len(argSets) > 0 {
-		n := min(pipelined, len(argSets))
-		_, err := t.many(ctx, sql, argSets[:n], func(_ int, rr *pgconn.ResultReader) (bool, error) {
-			_, err := rr.Close()
-			return true, err
-		})
+	for chunk := range slices.Chunk(argSets, together) {
+		st, err := t.statement(ctx, sql, chunk)
 		if err != nil {
 			return err
 		}
-		argSets = argSets[n:]
+		if err := t.later(ctx, st); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -123,15 +126,16 @@ func (t *tx) ExecMany(ctx context.Context, sql string, argSets [][]any) error {
 // QueryMany implements store.Tx.
 func (t *tx) QueryMany(ctx context.Context, sql string, argSets [][]any) iter.Seq2[store.Found, error] {
 	return func(yield func(store.Found, error) bool) {
-		for done := 0; done < len(argSets); done += pipelined {
-			chunk := argSets[done:min(done+pipelined, len(argSets))]
-			more, err := t.many(ctx, sql, chunk, func(set int, rr *pgconn.ResultReader) (bool, error) {
-				more, err := each(ctx, rr, func(r *row) bool { return yield(store.Found{Row: r, Set: done + set}, nil) })
-				if _, closing := rr.Close(); err == nil && more {
-					err = closing
-				}
-				return more, err
-			})
+		for done := 0; done < len(argSets); done += together {
+			st, err := t.statement(ctx, sql, argSets[done:min(done+together, len(argSets))])
+			if err != nil {
+				yield(store.Found{}, err)
+				return
+			}
+			st.each = func(set int, rr *pgconn.ResultReader) (bool, error) {
+				return each(ctx, rr, func(r *row) bool { return yield(store.Found{Row: r, Set: done + set}, nil) })
+			}
+			more, err := t.travel(ctx, st)
 			if err != nil {
 				yield(store.Found{}, err)
 			}
@@ -142,49 +146,46 @@ func (t *tx) QueryMany(ctx context.Context, sql string, argSets [][]any) iter.Se
 	}
 }
 
-// many sends one statement with many sets of arguments at once and hands each result to fn, until fn has had enough.
-func (t *tx) many(ctx context.Context, sql string, argSets [][]any, fn func(int, *pgconn.ResultReader) (bool, error)) (more bool, err error) {
-	types, err := t.paramTypes(ctx, sql)
-	if err != nil {
-		return false, err
+// Ahead implements store.Tx.
+func (t *tx) Ahead(ctx context.Context, sql string, argSets [][]any) iter.Seq2[store.Found, error] {
+	var rows []keptRow
+	var failed error
+	for start := 0; start < len(argSets) && failed == nil; start += together {
+		var st statement
+		if st, failed = t.statement(ctx, sql, argSets[start:min(start+together, len(argSets))]); failed != nil {
+			break
+		}
+		st.each = func(set int, rr *pgconn.ResultReader) (bool, error) {
+			return each(ctx, rr, func(r *row) bool { rows = append(rows, r.keep(start+set)); return true })
+		}
+		failed = t.later(ctx, st)
 	}
-	encoded := make([][][]byte, len(argSets))
-	for i, args := range argSets {
-		if encoded[i], err = encodeArgs(types, args); err != nil {
-			return false, describe(err, sql)
+	return func(yield func(store.Found, error) bool) {
+		if failed == nil {
+			failed = t.flush(ctx)
+		}
+		if failed != nil {
+			yield(store.Found{}, failed)
+			return
+		}
+		for i := range rows {
+			if !yield(store.Found{Row: &rows[i].row, Set: rows[i].set}, nil) {
+				return
+			}
 		}
 	}
-	p := t.pg.StartPipeline(ctx)
-	more, err = pipeline(p, sql, types, encoded, fn)
-	if closing := p.Close(); err == nil && more {
-		err = closing
-	}
-	return more, describe(err, sql)
 }
 
-func pipeline(p *pgconn.Pipeline, sql string, types []uint32, sets [][][]byte, fn func(int, *pgconn.ResultReader) (bool, error)) (bool, error) {
-	p.SendPrepare("", sql, types) // parsed once, for all of them
-	for _, values := range sets {
-		p.SendQueryPrepared("", values, binaryFormat, binaryFormat)
+// keptRow is a row out of the connection's buffer.
+type keptRow struct {
+	row
+	set int
+}
+
+func (r *row) keep(set int) keptRow {
+	kept := keptRow{row{types: r.types, values: make([][]byte, len(r.values))}, set}
+	for i, v := range r.values {
+		kept.values[i] = bytes.Clone(v)
 	}
-	if err := p.Sync(); err != nil {
-		return true, err
-	}
-	if _, err := p.GetResults(); err != nil { // of the parsing
-		return true, err
-	}
-	for i := range sets {
-		result, err := p.GetResults()
-		if err != nil {
-			return true, err
-		}
-		rr, ok := result.(*pgconn.ResultReader)
-		if !ok {
-			return true, fmt.Errorf("the server answered with a %T", result)
-		}
-		if more, err := fn(i, rr); err != nil || !more {
-			return more, err
-		}
-	}
-	return true, nil
+	return kept
 }

@@ -185,72 +185,40 @@ func undone(err error) bool {
 	return false
 }
 
+// once runs a transaction. Connections that broke while nobody used them, as all do when the server was restarted, are
+// passed over: on these nothing has happened yet.
 func (db *DB) once(ctx context.Context, pool *pgxpool.Pool, begin string, fn func(store.Tx) error) error {
-	return told(db.run(ctx, pool, begin, fn))
+	for broken := int32(0); ; broken++ {
+		err := db.on(ctx, pool, begin, fn)
+		var never *neverBegunError
+		if !errors.As(err, &never) || broken > pool.Config().MaxConns {
+			return told(err)
+		}
+	}
 }
 
-func (db *DB) run(ctx context.Context, pool *pgxpool.Pool, begin string, fn func(store.Tx) error) error {
-	conn, err := db.begin(ctx, pool, begin)
+// on runs a transaction on one connection.
+func (db *DB) on(ctx context.Context, pool *pgxpool.Pool, begin string, fn func(store.Tx) error) error {
+	conn, err := pool.Acquire(ctx)
 	if err != nil {
-		return err
+		return fmt.Errorf("connect to the database: %w", redacted{err})
 	}
 	defer conn.Release() // which closes a connection that still has a transaction
-	pg := conn.Conn().PgConn()
-	if err := fn(&tx{db: db, pg: pg}); err != nil {
-		if rollback := simple(ctx, pg, "ROLLBACK"); rollback != nil && !pg.IsClosed() {
-			err = errors.Join(err, pg.Close(ctx))
-		}
-		if pg.IsClosed() && ctx.Err() == nil && kindOf(err) == nil { // the connection broke before a commit was asked for
-			err = fmt.Errorf("%w: %w", store.ErrUnavailable, err)
-		}
+	if err := ctx.Err(); err != nil {
 		return err
 	}
+	t := &tx{db: db, pg: conn.Conn().PgConn(), begin: begin}
+	if err := fn(t); err != nil {
+		if t.pg.IsClosed() && ctx.Err() == nil && kindOf(err) == nil { // the connection broke before a commit was asked for
+			return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
+		}
+		return errors.Join(err, t.rollback(ctx))
+	}
 	if begin == reading { // there is nothing whose outcome could be in doubt
-		return simple(ctx, pg, "COMMIT")
+		return t.rollback(ctx)
 	}
-	return db.commit(ctx, pg)
-}
-
-// begin takes a connection and begins a transaction on it. Connections that broke while nobody used them, as all do
-// when the server was restarted, are passed over: on these nothing has happened yet.
-func (db *DB) begin(ctx context.Context, pool *pgxpool.Pool, begin string) (*pgxpool.Conn, error) {
-	for broken := int32(0); ; broken++ {
-		conn, err := pool.Acquire(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("connect to the database: %w", redacted{err})
-		}
-		pg := conn.Conn().PgConn()
-		if err = simple(ctx, pg, begin); err == nil {
-			return conn, nil
-		}
-		conn.Release()
-		if !pg.IsClosed() || ctx.Err() != nil || broken > pool.Config().MaxConns {
-			return nil, fmt.Errorf("begin: %w", err)
-		}
-	}
-}
-
-func simple(ctx context.Context, pg *pgconn.PgConn, sql string) error {
-	_, err := pg.Exec(ctx, sql).ReadAll()
-	return err
-}
-
-// commit ends a transaction. Only the answer COMMIT, without a warning, is success: a server that ceased to wait for
-// its standby says so by a warning, and one whose transaction had failed answers ROLLBACK.
-func (db *DB) commit(ctx context.Context, pg *pgconn.PgConn) error {
-	db.warned.Delete(pg)
-	results, err := pg.Exec(ctx, "COMMIT").ReadAll()
-	warning, warned := db.warned.LoadAndDelete(pg)
-	var refused *pgconn.PgError
-	switch {
-	case errors.As(err, &refused) && refused.Severity != "FATAL" && refused.Severity != "PANIC":
-		return fmt.Errorf("commit: %w", err)
-	case err != nil:
-		return &store.UnconfirmedError{Err: err}
-	case warned:
-		return &store.UnconfirmedError{Err: fmt.Errorf("the server warned: %s", warning)}
-	case len(results) != 1 || results[0].CommandTag.String() != "COMMIT":
-		return errors.New("commit: the server rolled the transaction back")
+	if err := t.commit(ctx); err != nil {
+		return errors.Join(err, t.rollback(ctx))
 	}
 	return nil
 }

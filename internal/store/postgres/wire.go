@@ -22,6 +22,9 @@ const (
 	oidVarchar = 1043
 )
 
+// arrayOf holds the type of arrays of each type that a column may have.
+var arrayOf = map[uint32]uint32{oidBytea: 1001, oidInt8: 1016, oidInt2: 1005, oidInt4: 1007, oidText: 1009, oidVarchar: 1015}
+
 // binaryFormat is the wire format of every parameter and every column.
 var binaryFormat = []int16{1}
 

@@ -135,6 +135,11 @@ func (c *conn) QueryMany(ctx context.Context, sql string, argSets [][]any) iter.
 	}
 }
 
+// Ahead implements store.Tx: there is no way to wait for.
+func (c *conn) Ahead(ctx context.Context, sql string, argSets [][]any) iter.Seq2[store.Found, error] {
+	return c.QueryMany(ctx, sql, argSets)
+}
+
 // rows steps through the result until it ends or fn has had enough; more tells which.
 func (st *statement) rows(ctx context.Context, args []any, fn func(*row) bool) (more bool, err error) {
 	if err := st.bind(args); err != nil {

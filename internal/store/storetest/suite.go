@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
+	"slices"
 	"testing"
 
 	"github.com/consentline/consentline/internal/store"
@@ -17,6 +19,7 @@ func Run(t *testing.T, open func(*testing.T) store.DB) {
 	t.Run("values come back as they went in", func(t *testing.T) { roundTrips(t, open(t)) })
 	t.Run("arguments are named, in any order and repeated", func(t *testing.T) { names(t, open(t)) })
 	t.Run("many queries in one", func(t *testing.T) { queriesMany(t, open(t)) })
+	t.Run("what is asked ahead is answered in any order", func(t *testing.T) { asksAhead(t, open(t)) })
 	t.Run("a reader sees one snapshot", func(t *testing.T) { snapshots(t, open(t)) })
 	t.Run("a query can be left early", func(t *testing.T) { leaves(t, open(t)) })
 	t.Run("many rows go in at once, and many statements", func(t *testing.T) { loadsMany(t, open(t)) })
@@ -166,6 +169,43 @@ func queriesMany(t *testing.T, db store.DB) {
 			t.Errorf("got %v, want %s", got, want)
 		}
 	})
+}
+
+func asksAhead(t *testing.T, db store.DB) {
+	table(t, db)
+	exec(t, db, "INSERT INTO things (id, name) VALUES (1, 'one'), (2, 'two')")
+	err := db.InTx(ctx, func(tx store.Tx) error {
+		first := tx.Ahead(ctx, "SELECT name FROM things WHERE id = $1", [][]any{{2}, {3}, {1}})
+		second := tx.Ahead(ctx, "SELECT name FROM things WHERE id > $1 ORDER BY id", [][]any{{0}})
+		if n := count(t, tx); n != 2 {
+			t.Errorf("between asking and reading: %d rows, want 2", n)
+		}
+		var got []string
+		for _, rows := range []iter.Seq2[store.Found, error]{second, first} {
+			for row, err := range rows {
+				if err != nil {
+					return err
+				}
+				got = append(got, fmt.Sprint(row.Set, row.Text(0)))
+			}
+		}
+		if want := []string{"0one", "0two", "0two", "2one"}; !slices.Equal(got, want) {
+			t.Errorf("got %v, want %v", got, want)
+		}
+		return tx.ExecMany(ctx, "UPDATE things SET name = $2 WHERE id = $1", [][]any{{1, "changed"}})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = db.InTx(ctx, func(tx store.Tx) error {
+		for _, err := range tx.Ahead(ctx, "SELECT nothing FROM things WHERE id = $1", [][]any{{1}}) {
+			return err
+		}
+		return nil
+	})
+	if err == nil {
+		t.Error("a question that fails: got no error")
+	}
 }
 
 func snapshots(t *testing.T, db store.DB) {

@@ -117,6 +117,11 @@ func (c *conn) QueryMany(ctx context.Context, sql string, argSets [][]any) iter.
 	}
 }
 
+// Ahead implements store.Tx.
+func (c *conn) Ahead(ctx context.Context, sql string, argSets [][]any) iter.Seq2[store.Found, error] {
+	return c.QueryMany(ctx, sql, argSets)
+}
+
 // rows steps through the result until it ends or fn has had enough; more tells which.
 func (c *conn) rows(ctx context.Context, sql string, args []any, fn func(store.Row) bool) (more bool, err error) {
 	st, err := c.prepare(sql)
