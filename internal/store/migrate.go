@@ -21,13 +21,24 @@ func (e *NewerSchemaError) Error() string {
 
 // Migrate brings the database to this program's schema, one file in one transaction each. Every migration only adds,
 // so a release before and a release after it can run on the same database at once.
-func Migrate(ctx context.Context, db DB) error {
+func Migrate(ctx context.Context, db DB) error { return MigrateTo(ctx, db, LatestSchema()) }
+
+// MigrateTo is Migrate as an earlier release, which knew the schemas up to latest, would run it.
+func MigrateTo(ctx context.Context, db DB, latest int) error {
 	files, err := fs.Glob(schemaFiles, "schema/*.sql")
 	if err != nil {
 		return err
 	}
-	// A role that may not create anything can still run on a schema that is up to date.
-	if version, err := SchemaOf(ctx, db); err == nil && version == len(files) {
+	files = files[:latest]
+	// A role that may not create anything can still run on a schema that is up to date, and nothing is written to one
+	// that is newer.
+	version, err := SchemaOf(ctx, db)
+	switch {
+	case err != nil:
+		return fmt.Errorf("read the schema's version: %w", err)
+	case version > len(files):
+		return &NewerSchemaError{Database: version, Program: len(files)}
+	case version == len(files):
 		return nil
 	}
 	for {
@@ -40,7 +51,7 @@ func Migrate(ctx context.Context, db DB) error {
 
 func migrateOne(ctx context.Context, db DB, files []string) (done bool, err error) {
 	err = db.InTx(ctx, func(tx Tx) error {
-		version, err := schemaVersion(ctx, tx)
+		version, err := schemaVersion(ctx, tx, db.Dialect().ForUpdate())
 		if err != nil {
 			return err
 		}
@@ -65,12 +76,13 @@ func migrateOne(ctx context.Context, db DB, files []string) (done bool, err erro
 	return done, err
 }
 
-func schemaVersion(ctx context.Context, tx Tx) (int, error) {
+func schemaVersion(ctx context.Context, tx Tx, lock string) (int, error) {
 	if _, err := tx.Exec(ctx, "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL)"); err != nil {
 		return 0, err
 	}
 	version := 0
-	err := One(tx.Query(ctx, "SELECT version FROM schema_version"), func(r Row) { version = int(r.Int64(0)) })
+	// The row is the lock of those who migrate: who waited for it finds what the first has done.
+	err := One(tx.Query(ctx, "SELECT version FROM schema_version"+lock), func(r Row) { version = int(r.Int64(0)) })
 	if errors.Is(err, ErrNotFound) {
 		_, err = tx.Exec(ctx, "INSERT INTO schema_version (version) VALUES (0)")
 	}

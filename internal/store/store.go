@@ -72,6 +72,9 @@ type Dialect interface {
 	// ForUpdate ends a SELECT that must hold its row until the transaction ends; empty where the writer is alone anyway.
 	ForUpdate() string
 
+	// NoTable reports whether a statement failed since one of its tables is not there.
+	NoTable(err error) bool
+
 	// DDL turns a schema text, written for PostgreSQL, into this database's.
 	DDL(schema string) string
 }

@@ -1,14 +1,23 @@
 package postgres
 
 import (
+	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 type dialect struct{}
 
 func (dialect) Name() string      { return "postgres" }
 func (dialect) ForUpdate() string { return " FOR UPDATE" }
+
+// NoTable differs because only SQLSTATE tells it apart (undefined_table).
+func (dialect) NoTable(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == "42P01"
+}
 
 // DDL differs because only here tables have parts: one table of a billion rows has indexes that no memory holds, and
 // is vacuumed as a whole or not at all.

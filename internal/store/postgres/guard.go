@@ -120,12 +120,6 @@ func assertOurs(ctx context.Context, t store.Tx) error {
 	return nil
 }
 
-// NoSuchTable reports whether a statement failed because the table is not there, as in a database to be migrated.
-func NoSuchTable(err error) bool {
-	var pg *pgconn.PgError
-	return errors.As(err, &pg) && pg.Code == "42P01"
-}
-
 // redacted hides what may be a password in an error's text.
 type redacted struct{ err error }
 

@@ -39,7 +39,10 @@ const minVersion = 3051003
 // Open opens or creates the database file at path.
 func Open(path string) (*DB, error) {
 	db := &DB{path: path, prepared: map[*sqlite.Conn]*conn{}}
-	var err error
+	err := assertOurs(path)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
 	if db.writer, err = openWriter(path); err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
@@ -235,6 +238,11 @@ type dialect struct{}
 
 func (dialect) Name() string      { return "sqlite" }
 func (dialect) ForUpdate() string { return "" }
+
+// NoTable differs because SQLite has no code for it, only a text that has not changed since its first release.
+func (dialect) NoTable(err error) bool {
+	return sqlite.ErrCode(err).ToPrimary() == sqlite.ResultError && strings.Contains(err.Error(), "no such table")
+}
 
 // DDL differs because only INTEGER PRIMARY KEY is SQLite's row id, and a table is clustered on another key only when
 // it has no row id.
