@@ -62,6 +62,7 @@ type grammar struct {
 	Classify classifyCmd `cmd:"" help:"Say what inbound texts mean for consent."`
 	Lists    listsCmd    `cmd:"" help:"Keep suppression lists."`
 	Rules    rulesCmd    `cmd:"" help:"Read, check and test the rules of law and contracts."`
+	Migrate  migrateCmd  `cmd:"" help:"Bring a database's schema up to date, or tell whether it is."`
 	Verify   verifyCmd   `cmd:"" help:"Check a copy of the log, a served log, a receipt or a proof."`
 	Doctor   doctorCmd   `cmd:"" help:"Look for what is wrong with a data directory and its server."`
 	Bench    benchCmd    `cmd:"" help:"Measure this machine."`

@@ -30,7 +30,7 @@ type head struct {
 type WrongKeyError struct{ Deployment string }
 
 func (e *WrongKeyError) Error() string {
-	return fmt.Sprintf("the master key is not the one that ledger %s was written with: give the key file that belongs to it", e.Deployment)
+	return fmt.Sprintf("the master key is not the one that ledger %s was written with: give the key file that belongs to it, or, if this is to be another deployment, a database or schema of its own", e.Deployment)
 }
 
 // initialise makes the head of a new ledger, and holds the master key against that of an old one.
@@ -64,6 +64,17 @@ func (l *Ledger) initialise(ctx context.Context) error {
 			return err
 		})
 	})
+}
+
+// Exists reports whether a database holds a ledger, whoever wrote it. It writes nothing.
+func Exists(ctx context.Context, db store.DB) (bool, error) {
+	err := db.Read(ctx, func(tx store.Tx) error {
+		return store.One(tx.Query(ctx, "SELECT id FROM head WHERE id = 1"), func(store.Row) {})
+	})
+	if errors.Is(err, store.ErrNotFound) || db.Dialect().NoTable(err) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // CheckKey refuses a database that was written with another master key. It writes nothing; one without a ledger passes.

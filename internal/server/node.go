@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/consentline/consentline/internal/check"
@@ -14,22 +13,20 @@ import (
 	"github.com/consentline/consentline/internal/ledger"
 	"github.com/consentline/consentline/internal/store"
 	"github.com/consentline/consentline/internal/store/postgres"
-	"github.com/consentline/consentline/internal/store/sqlite"
 	"github.com/consentline/consentline/internal/vault"
 )
 
-// openVault reads the master key, and makes one for a ledger that is to be made.
-func (s *Server) openVault() error {
-	path := s.config.MasterKeyFile
-	if path == "" {
-		path = filepath.Join(s.DataDir, "master.key")
+// openVault reads the master key, and makes one only for a ledger that is to be made: to one that is there, a new key
+// would be of no use, and lying about it would be taken for the right one.
+func (s *Server) openVault(ctx context.Context) error {
+	there, err := ledger.Exists(ctx, s.db)
+	if err != nil {
+		return err
 	}
-	if _, err := os.Stat(s.embedded()); err == nil && s.config.Database == "" {
-		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
-			return fmt.Errorf("%s is there but its %s is not: put the key back, without it the data cannot be read", s.embedded(), filepath.Base(path))
-		}
+	if _, err := os.Stat(s.keyFile()); there && errors.Is(err, os.ErrNotExist) {
+		return s.keyMissing()
 	}
-	master, created, err := vault.ReadOrCreateKeyFile(path)
+	master, created, err := vault.ReadOrCreateKeyFile(s.keyFile())
 	if err != nil {
 		return err
 	}
@@ -38,42 +35,37 @@ func (s *Server) openVault() error {
 	return err
 }
 
+func (s *Server) keyMissing() error {
+	if s.config.Database != "" {
+		return fmt.Errorf("the database holds a ledger and the master key %s is not there: copy the key file of a node that has it, and name it with --master-key", s.keyFile())
+	}
+	return fmt.Errorf("%s is there but its %s is not: put the key back, without it the data cannot be read", s.embedded(), filepath.Base(s.keyFile()))
+}
+
+// keyFile is where the master key is.
+func (s *Server) keyFile() string {
+	if s.config.MasterKeyFile != "" {
+		return s.config.MasterKeyFile
+	}
+	return filepath.Join(s.DataDir, "master.key")
+}
+
 func (s *Server) embedded() string { return filepath.Join(s.DataDir, "consentline.db") }
 
+// openDatabase opens what is there and refuses what may not be written to, before it writes anything.
 func (s *Server) openDatabase(ctx context.Context) error {
-	if s.config.Database == "" {
-		db, err := sqlite.Open(s.embedded())
-		if err != nil {
-			return err
-		}
-		s.db = db
-		return nil
-	}
-	if !strings.HasPrefix(s.config.Database, "postgres://") && !strings.HasPrefix(s.config.Database, "postgresql://") {
-		return errors.New("the database's address: want postgres://user:password@host:port/database")
-	}
-	db, err := postgres.Open(ctx, postgres.Config{URL: s.config.Database})
+	db, err := openStore(ctx, s.config.Database, s.embedded(), 0)
 	if err != nil {
 		return err
 	}
 	s.db = db
-	return s.mayWrite(ctx)
-}
-
-// mayWrite refuses, before anything is written, a database that is another deployment's or a later release's.
-func (s *Server) mayWrite(ctx context.Context) error {
-	version, err := store.SchemaOf(ctx, s.db)
-	switch {
-	case postgres.NoSuchTable(err):
-		return nil // to be made
-	case err != nil:
+	if err := s.schemaKnown(ctx); err != nil {
 		return err
-	case version > store.LatestSchema():
-		return &store.NewerSchemaError{Database: version, Program: store.LatestSchema()}
-	case version == 0:
-		return nil
 	}
-	return ledger.CheckKey(ctx, s.db, s.vault)
+	if err := s.openVault(ctx); err != nil {
+		return err
+	}
+	return s.keyFits(ctx)
 }
 
 // openNode makes this process one of the nodes that share a database, with the lease under which it answers.

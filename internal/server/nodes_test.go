@@ -194,7 +194,7 @@ func TestWhatDoesNotFitIsRefusedAtStartAndNothingIsWritten(t *testing.T) {
 	}
 	other := config
 	other.MasterKeyFile = ""
-	refused(other, "give the key file that belongs to it")
+	refused(other, "copy the key file of a node that has it")
 	other = config
 	other.Database = "mysql://root@localhost/x"
 	refused(other, "postgres://")

@@ -158,14 +158,11 @@ func Open(ctx context.Context, c Config) (s *Server, err error) {
 }
 
 func (s *Server) openStore(ctx context.Context) error {
-	if err := s.openVault(); err != nil {
-		return err
-	}
 	if err := s.openDatabase(ctx); err != nil {
 		return err
 	}
-	if err := store.Migrate(ctx, s.db); err != nil {
-		return fmt.Errorf("bring the schema up to date: %w", err)
+	if err := s.bringUp(ctx); err != nil {
+		return err
 	}
 	lease, settle := s.openNode()
 	s.Index = check.New(check.Config{Clock: s.Now, Lease: lease, Rules: s.gate(), Seed: seed()})
