@@ -13,7 +13,6 @@ import (
 
 	"github.com/consentline/consentline/internal/access"
 	"github.com/consentline/consentline/internal/demo"
-	"github.com/consentline/consentline/internal/messaging/providers"
 	"github.com/consentline/consentline/internal/server"
 )
 
@@ -25,7 +24,8 @@ type serveCmd struct {
 	MasterKey string        `env:"CONSENTLINE_MASTER_KEY" placeholder:"FILE" help:"The key file that all nodes share. Left out: master.key in the data directory."`
 	OnlyNode  bool          `name:"single-node" help:"No other node uses the database: withdrawals wait for nobody."`
 	Freshness time.Duration `default:"500ms" placeholder:"TIME" help:"For how long a node may answer after it last polled the database, and so how long withdrawals wait; the same on all nodes."`
-	Providers string        `env:"CONSENTLINE_PROVIDERS" placeholder:"FILE" help:"A JSON file that configures the providers of messages; it holds secrets, so only its owner should read it. Left out: messages go into messages.ndjson in the data directory."`
+	Providers string        `env:"CONSENTLINE_PROVIDERS" placeholder:"FILE" help:"A JSON file that configures the providers of messages, double opt-in and the gateways; it holds secrets, so only its owner should read it. Left out: messages go into messages.ndjson in the data directory."`
+	Countries []string      `name:"optin-countries" env:"CONSENTLINE_OPTIN_COUNTRIES" placeholder:"US,GB" help:"The countries to which questions of double opt-in may go. Left out: those of the file of --providers, else each brand's own."`
 	Demo      bool          `help:"Load a sample of about 5,000 fictional people into an empty ledger first."`
 	Twilio    string        `name:"gateway-twilio" env:"CONSENTLINE_GATEWAY_TWILIO" placeholder:"HOST:PORT" help:"Stand in for https://api.twilio.com at this address, and forward what the check allows. Left out: not at all."`
 	SMPP      string        `name:"gateway-smpp" env:"CONSENTLINE_GATEWAY_SMPP" placeholder:"HOST:PORT" help:"Stand between applications and the SMSC of --providers at this address. Left out: not at all."`
@@ -63,13 +63,14 @@ func (c *serveCmd) Run(ctx context.Context, a *App) error {
 		return err
 	}
 	log := c.logger(a)
-	talk, err := c.providers()
+	talk, err := c.conversations()
 	if err != nil {
 		return err
 	}
 	s, err := server.Open(ctx, server.Config{
 		DataDir: c.Data, Database: c.Database, MasterKeyFile: c.MasterKey, SingleNode: c.OnlyNode, Delta: c.Freshness,
-		Origin: c.Origin, Rules: rulesOf(c.Rules, c.Data), Providers: talk, Now: a.Now, Log: log,
+		Origin: c.Origin, Rules: rulesOf(c.Rules, c.Data), Providers: talk.Config, OptIn: talk.OptIn, Gateway: talk.Gateway, Words: talk.Words,
+		Now: a.Now, Log: log,
 	})
 	if errors.Is(err, server.ErrInUse) {
 		return describeOwner(c.Data, err)
@@ -80,20 +81,22 @@ func (c *serveCmd) Run(ctx context.Context, a *App) error {
 	return errors.Join(c.serve(ctx, a, s), s.Close())
 }
 
-// providers reads the file that configures the providers; without one there are none.
-func (c *serveCmd) providers() (p providers.Config, err error) {
-	if c.Providers == "" {
-		return p, nil
+// conversations reads the file; without one there are no providers.
+func (c *serveCmd) conversations() (v server.Settings, err error) {
+	if c.Providers != "" {
+		file, err := os.Open(c.Providers)
+		if err != nil {
+			return v, fmt.Errorf("--providers: %w", err)
+		}
+		v, err = server.ReadSettings(file)
+		if err = errors.Join(err, file.Close()); err != nil {
+			return v, fmt.Errorf("--providers %s: %w", c.Providers, err)
+		}
 	}
-	file, err := os.Open(c.Providers)
-	if err != nil {
-		return p, fmt.Errorf("--providers: %w", err)
+	if len(c.Countries) > 0 {
+		v.OptIn.Countries = c.Countries
 	}
-	p, err = providers.Parse(file)
-	if err = errors.Join(err, file.Close()); err != nil {
-		return p, fmt.Errorf("--providers %s: %w", c.Providers, err)
-	}
-	return p, nil
+	return v, nil
 }
 
 func (c *serveCmd) logger(a *App) *slog.Logger {

@@ -95,8 +95,11 @@ func converseBy(t testing.TB, twilio, provider string) *talking {
 	check1[catalog.Purpose](t)(cat.CreatePurpose(t.Context(), "test", catalog.Purpose{ID: "marketing", Name: "Offers", Class: consent.Marketing}))
 	check1[catalog.Sender](t)(cat.CreateSender(t.Context(), "test", catalog.Sender{ID: "sc", Brand: "default", Kind: "short_code", Address: "21610", Channel: consent.SMS}))
 	file := check1[*filelog.Messenger](t)(filelog.Open(f.mailbox, nil, f.clock))
-	config := check1[providers.Config](t)(providers.Parse(strings.NewReader(`{"public_url":"` + publicURL + `","default":"` + provider + `","twilio":{"account_sid":"AC1","auth_token":"token","base_url":"` + twilio + `"},
-		"generic":{"secrets":["` + secret + `"]}}`)))
+	var config providers.Config
+	if err := providers.Decode(strings.NewReader(`{"public_url":"`+publicURL+`","default":"`+provider+`","twilio":{"account_sid":"AC1","auth_token":"token","base_url":"`+twilio+`"},
+		"generic":{"secrets":["`+secret+`"]}}`), &config); err != nil {
+		t.Fatal(err)
+	}
 	set := check1[*providers.Set](t)(providers.New(config, file, f.clock))
 	f.talk = check1[*inbound.Conversations](t)(inbound.Open(t.Context(), inbound.Parts{Ledger: f.ledger, Catalog: cat, DB: db, Vault: v, Providers: set, Now: f.clock}))
 	f.api = httpapi.New(httpapi.Config{

@@ -31,10 +31,9 @@ type Parts struct {
 
 	Texts         *texts.Set
 	Keywords      *reply.Set
-	Limits        optin.Limits
-	LinkBase      string
+	OptIn         optin.Settings
+	LinkBase      string // what links of confirmation begin with; empty: there are none
 	Listed        func(phone.Number, consent.BrandID) bool
-	Challenge     func(context.Context, optin.Request) error
 	RevokeAllFrom time.Time
 }
 
@@ -46,6 +45,9 @@ type Conversations struct {
 
 // Open puts the parts together and reads the programmes that are defined.
 func Open(ctx context.Context, p Parts) (*Conversations, error) {
+	if err := p.OptIn.Validate(); err != nil {
+		return nil, err
+	}
 	box := &outbox.Outbox{DB: p.DB, Vault: p.Vault, Now: p.Now, Messenger: p.Providers.Messenger}
 	programmes := optin.NewProgrammes(p.Ledger, p.Catalog)
 	err := p.Ledger.Definitions(ctx, func(d ledger.Definition, _ uint64) error { return programmes.Apply(d) })
@@ -54,7 +56,8 @@ func Open(ctx context.Context, p Parts) (*Conversations, error) {
 	}
 	requests := optin.New(optin.Config{
 		Ledger: p.Ledger, Catalog: p.Catalog, DB: p.DB, Vault: p.Vault, Outbox: box, Now: p.Now, Texts: p.Texts, LinkBase: p.LinkBase,
-		Limits: p.Limits, ProviderOf: p.Providers.ProviderOf, Listed: p.Listed, Challenge: p.Challenge,
+		Lifetime: time.Duration(p.OptIn.ExpiresAfter), Limits: p.OptIn.Limits(), Challenge: p.OptIn.Challenger(p.Now),
+		ProviderOf: p.Providers.ProviderOf, Listed: p.Listed,
 	})
 	c := &Conversations{Providers: p.Providers, Inbox: New(Config{
 		Ledger: p.Ledger, Catalog: p.Catalog, DB: p.DB, Vault: p.Vault, Outbox: box, OptIns: requests, Programmes: programmes,

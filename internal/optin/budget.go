@@ -12,28 +12,28 @@ import (
 
 // Limit is how many questions may go out within a time.
 type Limit struct {
-	Max int           `json:"max"`
-	Per time.Duration `json:"per"`
+	Max int
+	Per time.Duration
 }
 
 // Limits bound what strangers can make us send. Zero values stand for the defaults, which suit a mid-sized shop.
 type Limits struct {
-	Number  Limit `json:"number"`  // zero: 3 in 24 hours
-	Address Limit `json:"address"` // from one address; zero: 10 in an hour
-	Prefix  Limit `json:"prefix"`  // to numbers that differ in the last four digits only; zero: 20 in an hour
-	Country Limit `json:"country"` // zero: 500 in an hour
-	Total   Limit `json:"total"`   // zero: 2,000 in an hour
+	Number  Limit // zero: 3 in 24 hours
+	Address Limit // from one address; zero: 10 in an hour
+	Prefix  Limit // to numbers that differ in the last four digits only; zero: 20 in an hour
+	Country Limit // zero: 500 in an hour
+	Total   Limit // zero: 2,000 in an hour
 
 	// Countries are those that may be sent to (ISO 3166-1 alpha-2). Empty: each brand's own.
-	Countries []string `json:"countries"`
+	Countries []string
 
-	Resends     int           `json:"resends"`      // how often a question goes out at most; zero: 3
-	ResendApart time.Duration `json:"resend_apart"` // zero: a minute
+	Resends     int           // how often a question goes out at most; zero: 3
+	ResendApart time.Duration // zero: a minute
 
 	// The breaker: where at least BreakerAsked people were asked in a day and fewer than BreakerShare of them confirmed,
 	// no more are. It looks at each country, and at each prefix with a fifth of BreakerAsked.
-	BreakerAsked int     `json:"breaker_asked"` // zero: 50
-	BreakerShare float64 `json:"breaker_share"` // zero: 0.1
+	BreakerAsked int     // zero: 50
+	BreakerShare float64 // zero: 0.1
 }
 
 func (l Limits) withDefaults() Limits {

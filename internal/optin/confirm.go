@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/consentline/consentline/internal/catalog"
 	"github.com/consentline/consentline/internal/consent"
 	"github.com/consentline/consentline/internal/ledger"
 	"github.com/consentline/consentline/internal/phone"
@@ -223,15 +224,34 @@ func (r *Requests) ConfirmCode(ctx context.Context, by string, id ID, code strin
 	return r.Confirm(ctx, s, Confirmation{By: by, Source: consent.WebForm, Method: "code"})
 }
 
+// ByToken returns the open request whose link holds a token, or ErrNotFound.
+func (r *Requests) ByToken(ctx context.Context, token string) (Standing, error) {
+	s, err := r.find(ctx, "secret = $1", r.digestToken(strings.ToLower(strings.TrimSpace(token))))
+	if err == nil && s.Status != Open {
+		err = ErrNotFound
+	}
+	return s, err
+}
+
+// Wording returns the words that the person of a request is asked to agree to.
+func (r *Requests) Wording(ctx context.Context, s Standing) (catalog.Wording, error) {
+	e, err := r.Ledger.Entry(ctx, s.Seq)
+	if err != nil {
+		return catalog.Wording{}, fmt.Errorf("read the request: %w", err)
+	}
+	asked, ok := e.Act()
+	if !ok {
+		return catalog.Wording{}, ErrNotFound // the person was erased
+	}
+	return r.Catalog.Wording(asked.Disclosure)
+}
+
 // ConfirmLink confirms the request whose link holds a token. Opening a link must not call it by itself: mail and
 // message scanners open links. Errors are ErrNotFound, or the ledger's.
 func (r *Requests) ConfirmLink(ctx context.Context, by, token string) (ledger.Result, error) {
-	s, err := r.find(ctx, "secret = $1", r.digestToken(strings.ToLower(strings.TrimSpace(token))))
+	s, err := r.ByToken(ctx, token)
 	if err != nil {
 		return ledger.Result{}, err
-	}
-	if s.Status != Open {
-		return ledger.Result{}, ErrNotFound
 	}
 	return r.Confirm(ctx, s, Confirmation{By: by, Source: consent.WebForm, Method: "link"})
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/consentline/consentline/internal/catalog"
 	"github.com/consentline/consentline/internal/consent"
 	"github.com/consentline/consentline/internal/ledger"
+	"github.com/consentline/consentline/internal/messaging/filelog"
 	"github.com/consentline/consentline/internal/messaging/outbox"
 	"github.com/consentline/consentline/internal/messaging/texts"
 	"github.com/consentline/consentline/internal/phone"
@@ -171,14 +172,16 @@ type Config struct {
 	// Listed reports whether a number stands on a suppression list that holds for a brand. Nil: none does.
 	Listed func(phone.Number, consent.BrandID) bool
 
-	// Challenge, if set, must agree to every request that would send something: a proof of work, a captcha's service.
-	Challenge func(context.Context, Request) error
+	Challenge Challenge // nil: requests need no proof
 }
 
 // Requests keeps requests for confirmation. It is safe for concurrent use.
 type Requests struct {
 	Config
 }
+
+// fileProvider is the provider that sends nothing: it writes messages into a file.
+const fileProvider = filelog.Name
 
 const defaultLifetime = 30 * 24 * time.Hour
 
@@ -191,7 +194,7 @@ func New(c Config) *Requests {
 		c.Lifetime = defaultLifetime
 	}
 	if c.ProviderOf == nil {
-		c.ProviderOf = func(catalog.Sender) string { return "log" }
+		c.ProviderOf = func(catalog.Sender) string { return fileProvider }
 	}
 	if c.Listed == nil {
 		c.Listed = func(phone.Number, consent.BrandID) bool { return false }

@@ -72,7 +72,7 @@ func (r *Requests) checkFields(a *asking) error {
 	case !slices.Contains([]Means{ByReply, ByCode, ByLink}, a.Means):
 		return invalid(act.CodeInvalidField, "means", "want reply, code or link")
 	case a.Means == ByLink && r.LinkBase == "":
-		return invalid(act.CodeInvalidField, "means", "links cannot be sent: no public address is configured for them")
+		return invalid(act.CodeInvalidField, "means", "links cannot be sent: the file of serve --providers gives no public_url for them")
 	case !a.Source.OfThePerson() && a.Source != consent.API:
 		return invalid(act.CodeInvalidField, "source", "want where the person asked, such as web_form")
 	}
@@ -174,17 +174,35 @@ func restricted(r consent.Record) bool {
 	return r.Status.Restricted() || r.Status == consent.Pending && r.Under.Restricted()
 }
 
+// countries returns those that a question may go to: the configured ones, else the brand's own, else those of the
+// numbers that it sends from.
+func (r *Requests) countries(a *asking) []string {
+	switch {
+	case len(r.Limits.Countries) > 0:
+		return r.Limits.Countries
+	case a.brand.Country != "":
+		return []string{a.brand.Country}
+	}
+	var own []string
+	for _, s := range r.Catalog.Senders() {
+		if n, err := phone.Parse(s.Address, ""); err == nil && s.Brand == a.Brand && !s.Retired {
+			own = append(own, phone.Region(n))
+		}
+	}
+	return own
+}
+
 // mayReach refuses countries that are not allowed, and lines on which each message costs or earns somebody money.
 func (r *Requests) mayReach(a *asking) error {
 	region := phone.Region(a.number)
-	allowed := r.Limits.Countries
-	if len(allowed) == 0 && a.brand.Country != "" {
-		allowed = []string{a.brand.Country}
-	}
-	if region == "" || !slices.Contains(allowed, region) {
+	allowed := r.countries(a)
+	// What goes into the file of messages costs nobody anything, so there a brand may be tried out before it is set up.
+	anywhere := len(allowed) == 0 && r.ProviderOf(a.sender) == fileProvider
+	if region == "" || !anywhere && !slices.Contains(allowed, region) {
 		return &RefusedError{
-			Code:   CodeCountry,
-			Reason: "The number's country is not one that may be sent to. Allow countries in the configuration, or give the brand its country.",
+			Code: CodeCountry,
+			Reason: "The number's country is not one that may be sent to. Allow it with serve --optin-countries, give the brand its country " +
+				"(PUT /v1/brands/{brand}), or define a sender of the brand with a number of that country.",
 		}
 	}
 	switch phone.Type(a.number) {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/consentline/consentline/internal/form"
 	"github.com/consentline/consentline/internal/ledger"
+	"github.com/consentline/consentline/internal/optin"
 	"github.com/consentline/consentline/internal/preference"
 )
 
@@ -61,7 +62,7 @@ func serveScript(w http.ResponseWriter, r *http.Request) {
 
 func parseTemplates() map[string]*template.Template {
 	out := map[string]*template.Template{}
-	for _, name := range []string{"choices", "stop", "form", "message"} {
+	for _, name := range []string{"choices", "stop", "form", "confirm", "message"} {
 		out[name] = template.Must(template.ParseFS(templateFiles, "templates/layout.html", "templates/"+name+".html"))
 	}
 	return out
@@ -105,6 +106,8 @@ func (p *portal) fail(v *visit, err error) {
 		status, title, text = http.StatusNotFound, "link.bad.title", "link.bad"
 	case errors.Is(err, form.ErrNotFound):
 		status, title, text = http.StatusNotFound, "form.gone.title", "form.gone"
+	case errors.Is(err, optin.ErrNotFound):
+		status, title, text = http.StatusGone, "confirm.gone.title", "confirm.gone"
 	case errors.Is(err, errTooMany):
 		status, title, text = http.StatusTooManyRequests, "error.title", "error.many"
 	case errors.As(err, &tooLarge):

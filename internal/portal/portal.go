@@ -1,4 +1,5 @@
-// Package portal is what people see: their preference centre at a signed link, and opt-in forms.
+// Package portal is what people see: their preference centre at a signed link, opt-in forms, and the page on which they
+// confirm what was asked in their name.
 //
 // It decodes, calls one capability and renders; it holds no rule of its own and stores nothing. It needs no script and
 // sets no cookie: whoever holds a link may choose for the person, and nothing else. A form records the exact words that
@@ -16,6 +17,7 @@ import (
 	"github.com/consentline/consentline/internal/catalog"
 	"github.com/consentline/consentline/internal/form"
 	"github.com/consentline/consentline/internal/ledger"
+	"github.com/consentline/consentline/internal/optin"
 	"github.com/consentline/consentline/internal/preference"
 )
 
@@ -26,12 +28,13 @@ type Config struct {
 	Recorder *act.Recorder
 	Links    *preference.Links
 	Forms    *form.Forms
+	OptIns   *optin.Requests
 	Now      func() time.Time
 	Log      *slog.Logger
 }
 
 // Prefixes are the paths under which the portal is served; it must be mounted at each of them.
-var Prefixes = []string{"/p/", "/o/"}
+var Prefixes = []string{"/p/", "/o/", ConfirmPath}
 
 // caller is whom entries name as the one who told what people chose here.
 var caller = &access.Caller{ID: "portal", Name: "public pages", Role: access.Agent}
@@ -53,6 +56,8 @@ func New(c Config) http.Handler {
 	p.handle("GET /p/{token}/stop", p.askToStop)
 	p.handle("POST /p/{token}/stop", p.stop)
 	p.handle("GET /p/{token}/data.json", p.download)
+	p.handle("GET /c/{token}", p.askToConfirm)
+	p.handle("POST /c/{token}", p.confirm)
 	p.mux.HandleFunc("GET /o/embed.js", serveScript)
 	p.mux.HandleFunc("GET /o/height.js", serveScript)
 	p.handle("GET /o/{form}", p.showForm)

@@ -1,11 +1,14 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -15,7 +18,10 @@ import (
 	"github.com/consentline/consentline/internal/jobs"
 	"github.com/consentline/consentline/internal/messaging/filelog"
 	"github.com/consentline/consentline/internal/messaging/providers"
+	"github.com/consentline/consentline/internal/messaging/texts"
 	"github.com/consentline/consentline/internal/phone"
+	"github.com/consentline/consentline/internal/portal"
+	"github.com/consentline/consentline/internal/reply"
 )
 
 // MessagesFile is the file in the data directory that messages go to while no provider is configured.
@@ -32,10 +38,47 @@ func (s *Server) openConversations(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("the providers: %w", err)
 	}
-	s.Conversations, err = inbound.Open(ctx, inbound.Parts{
-		Ledger: s.Ledger, Catalog: s.Catalog, DB: s.db, Vault: s.vault, Providers: set, Now: s.Now, Listed: s.listed,
-	})
+	parts := inbound.Parts{
+		Ledger: s.Ledger, Catalog: s.Catalog, DB: s.db, Vault: s.vault, Providers: set, Now: s.Now, Listed: s.listed, OptIn: s.config.OptIn,
+	}
+	if base := s.config.Providers.PublicURL; base != "" {
+		parts.LinkBase = strings.TrimRight(base, "/") + portal.ConfirmPath
+	}
+	if parts.Keywords, parts.Texts, err = s.config.Words.read(); err != nil {
+		return err
+	}
+	s.Conversations, err = inbound.Open(ctx, parts)
 	return err
+}
+
+// Words are files that replace built-in words line by line. Empty: the built-in ones stand.
+type Words struct {
+	Keywords string `json:"keywords,omitempty"` // by what people are understood, as consentline classify --words takes them
+	Answers  string `json:"answers,omitempty"`  // what they are told: kind, language and words, parted by tabs
+}
+
+func (w Words) read() (keywords *reply.Set, answers *texts.Set, err error) {
+	if w.Keywords != "" {
+		if keywords, err = parsed(w.Keywords, func(raw []byte) (*reply.Set, error) { return reply.ParseSet(bytes.NewReader(raw)) }); err != nil {
+			return nil, nil, err
+		}
+	}
+	if w.Answers != "" {
+		answers, err = parsed(w.Answers, func(raw []byte) (*texts.Set, error) { return texts.Parse(string(raw)) })
+	}
+	return keywords, answers, err
+}
+
+func parsed[T any](name string, parse func([]byte) (*T, error)) (*T, error) {
+	raw, err := os.ReadFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("read words: %w", err)
+	}
+	v, err := parse(raw)
+	if err != nil {
+		return nil, fmt.Errorf("read words: %s: %w", name, err)
+	}
+	return v, nil
 }
 
 // listed reports whether a number stands on a suppression list that holds for a brand.

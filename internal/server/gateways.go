@@ -5,14 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 
 	"github.com/consentline/consentline/internal/gateway"
 	"github.com/consentline/consentline/internal/messaging"
+	"github.com/consentline/consentline/internal/messaging/twilio"
 )
 
 // openGateways listens for applications that send through this server instead of to their provider.
 func (s *Server) openGateways(ctx context.Context, l Listening, d *doors) error {
-	gate := &gateway.Gate{Check: s.Index, Catalog: s.Catalog, Ledger: s.Ledger, Log: s.Log}
+	gate := &gateway.Gate{Check: s.Index, Catalog: s.Catalog, Ledger: s.Ledger, Log: s.Log, FailOpen: s.config.Gateway.FailOpen}
 	if l.GatewayTwilio != "" {
 		if err := s.openTwilio(ctx, gate, l, d); err != nil {
 			return fmt.Errorf("the gateway for Twilio: %w", err)
@@ -28,9 +30,15 @@ func (s *Server) openGateways(ctx context.Context, l Listening, d *doors) error 
 
 // openTwilio forwards to the Twilio that is configured as a provider, or else to Twilio itself.
 func (s *Server) openTwilio(ctx context.Context, gate *gateway.Gate, l Listening, d *doors) error {
-	c := gateway.TwilioConfig{Now: s.Now}
+	c := gateway.TwilioConfig{Now: s.Now, Schedule: s.config.Gateway.Schedule}
 	if t := s.config.Providers.Twilio; t != nil {
 		c.Upstream = t.BaseURL
+	}
+	if s.config.Gateway.Callbacks {
+		var err error
+		if c.Callback, err = s.hearing(); err != nil {
+			return err
+		}
 	}
 	handler, err := gateway.NewTwilio(gate, c)
 	if err != nil {
@@ -44,6 +52,26 @@ func (s *Server) openTwilio(ctx context.Context, gate *gateway.Gate, l Listening
 	return nil
 }
 
+// hearing returns the address at which Twilio tells us what becomes of a message. Only the account whose auth token we
+// know is heard: no other's callbacks can be verified.
+func (s *Server) hearing() (func(account, application string) string, error) {
+	config := s.config.Providers
+	if config.Twilio == nil || config.PublicURL == "" {
+		return nil, errors.New("callbacks need public_url, and twilio with account_sid and auth_token")
+	}
+	account, err := twilio.New(*config.Twilio)
+	if err != nil {
+		return nil, err
+	}
+	here := strings.TrimRight(config.PublicURL, "/") + "/v1/inbound/" + twilio.Name
+	return func(sid, application string) string {
+		if sid != config.Twilio.AccountSID {
+			return application
+		}
+		return account.CallbackFor(here, application)
+	}, nil
+}
+
 // openSMPP relays to the SMSC that is configured as a provider.
 func (s *Server) openSMPP(ctx context.Context, gate *gateway.Gate, l Listening, d *doors) error {
 	upstream := s.config.Providers.SMPP
@@ -51,7 +79,7 @@ func (s *Server) openSMPP(ctx context.Context, gate *gateway.Gate, l Listening, 
 		return errors.New("the configuration of providers names no SMSC: give it smpp with address and system_id")
 	}
 	proxy, err := gateway.NewSMPP(gate, gateway.SMPPConfig{
-		Upstream: upstream.Address, TLS: upstream.TLS, Now: s.Now,
+		Upstream: upstream.Address, TLS: upstream.TLS, Now: s.Now, Purposes: s.config.Gateway.Purposes,
 		Inbound: func(ctx context.Context, provider string, events []messaging.Event) error {
 			_, err := s.Conversations.Take(ctx, provider, events)
 			return err

@@ -26,11 +26,13 @@ import (
 	"github.com/consentline/consentline/internal/consent"
 	"github.com/consentline/consentline/internal/form"
 	"github.com/consentline/consentline/internal/freshness"
+	"github.com/consentline/consentline/internal/gateway"
 	"github.com/consentline/consentline/internal/inbound"
 	"github.com/consentline/consentline/internal/jobs"
 	"github.com/consentline/consentline/internal/ledger"
 	"github.com/consentline/consentline/internal/messaging/filelog"
 	"github.com/consentline/consentline/internal/messaging/providers"
+	"github.com/consentline/consentline/internal/optin"
 	"github.com/consentline/consentline/internal/preference"
 	"github.com/consentline/consentline/internal/report"
 	"github.com/consentline/consentline/internal/rulebook"
@@ -65,6 +67,12 @@ type Config struct {
 
 	// Providers are what messages go through and come from; the zero value writes them into a file in DataDir.
 	Providers providers.Config
+
+	// OptIn bounds requests for confirmation, Gateway says what the gateways may do, and Words replaces what people are
+	// understood by and told; the zero values are good.
+	OptIn   optin.Settings
+	Gateway gateway.Settings
+	Words   Words
 
 	Origin string           // the log's name; empty: derived from the deployment
 	Now    func() time.Time // nil: the wall clock

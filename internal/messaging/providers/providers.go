@@ -54,14 +54,15 @@ type Config struct {
 	Generic  *generic.Config  `json:"generic,omitempty"`
 }
 
-// Parse reads a configuration from JSON. Members that are not known are errors, since a misspelt secret is no secret.
-func Parse(r io.Reader) (c Config, err error) {
+// Decode reads a configuration, or what embeds one, from JSON. Members that are not known are errors, since a misspelt
+// secret is no secret.
+func Decode(r io.Reader, into any) error {
 	d := json.NewDecoder(r)
 	d.DisallowUnknownFields()
-	if err := d.Decode(&c); err != nil && !errors.Is(err, io.EOF) {
-		return c, fmt.Errorf("messaging configuration: %w", err)
+	if err := d.Decode(into); err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("messaging configuration: %w", err)
 	}
-	return c, nil
+	return nil
 }
 
 // Set is the providers that there are. It is immutable and safe for concurrent use.

@@ -30,7 +30,8 @@ const full = `{"public_url":"https://consent.example.com/","default":"twilio","s
 	"generic":{"secrets":["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]}}`
 
 func TestEveryProviderIsMadeFromItsConfiguration(t *testing.T) {
-	c, err := Parse(strings.NewReader(full))
+	var c Config
+	err := Decode(strings.NewReader(full), &c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +63,8 @@ func TestEveryProviderIsMadeFromItsConfiguration(t *testing.T) {
 }
 
 func TestWithoutConfigurationMessagesGoIntoTheFile(t *testing.T) {
-	c, err := Parse(strings.NewReader(""))
+	var c Config
+	err := Decode(strings.NewReader(""), &c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +80,8 @@ func TestWhatIsWrongIsNamedAndNoSecretIs(t *testing.T) {
 		`{"default":"telnyx"}`: "telnyx", `{"senders":{"a":"bird"},"bird":{"signing_key":"hunter2"}}`: "bird", `{"public_url":"example.com"}`: "public_url",
 		`{"telnyx":{"api_key":"hunter2","public_key":"hunter2"}}`: "public_key",
 	} {
-		c, err := Parse(strings.NewReader(text))
+		var c Config
+		err := Decode(strings.NewReader(text), &c)
 		if err == nil {
 			_, err = New(c, file{}, time.Now)
 		}
