@@ -231,7 +231,7 @@ func (x *Index) Lease() *Lease { return x.lease }
 
 // Stats are the sizes of what the index holds.
 type Stats struct {
-	Records, Members      int // a number's marker counts as a record
+	Records, Members      int // a number's marker counts as a record, as does a no that a yes has followed
 	TableBytes, ListBytes int
 }
 

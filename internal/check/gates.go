@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/consentline/consentline/internal/consent"
+	"github.com/consentline/consentline/internal/policy"
 )
 
 // words fails for every word of the question that nobody defined.
@@ -39,9 +40,11 @@ func (v *Verdict) suppressed(q *Question, f *facts) {
 	}
 }
 
-// consented fails unless the record says yes, or says nothing and a rule exempts.
-func (v *Verdict) consented(f *facts) {
-	if f.code == Granted || (f.judgement.Exempt != 0 && silent(f.code, v.Record)) {
+// consented fails unless the record says yes, or says nothing and a rule exempts. Of a no one thing may still be said to
+// the person, if a rule admits it: that it was heard.
+func (v *Verdict) consented(q *Question, f *facts) {
+	confirms := q.About != nil && q.About.Contact == policy.OptOutConfirmation && v.Status.Restricted()
+	if f.code == Granted && !confirms || f.judgement.Exempt != 0 && (confirms || silent(f.code, v.Record)) {
 		return
 	}
 	v.fail(Reason{Code: f.code, Entry: v.Record.Seq})

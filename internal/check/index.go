@@ -103,7 +103,7 @@ func (x *Index) conclude(q *Question, v *Verdict, f *facts) {
 	}
 	v.words(q, &f.found)
 	v.suppressed(q, f)
-	v.consented(f)
+	v.consented(q, f)
 	v.judged(f)
 	v.decide(f, min(remaining, x.useWithin))
 }

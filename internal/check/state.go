@@ -41,7 +41,7 @@ const (
 // MaxSeq is the highest place in the ledger that a state can name: 2^40-1.
 const MaxSeq = 1<<40 - 1
 
-// State is what the index keeps of a consent.Record: 16 bytes. The zero state is that of a record nobody acted in.
+// State is what the index keeps of a consent.Record: 16 bytes, and a slot more where a yes followed a no. The zero state is that of a record nobody acted in.
 type State struct {
 	Status    consent.Status
 	Level     consent.Level
@@ -51,6 +51,11 @@ type State struct {
 	GrantedAt  Seconds
 	ValidUntil Seconds // rounded down; zero: until withdrawn
 
+	// RestrictedAt and RestrictedBy tell of the latest no, also where a yes followed: some rules ask to leave the person
+	// alone for a while even so.
+	RestrictedAt Seconds
+	RestrictedBy consent.Status
+
 	// Seq is the entry that the status rests on.
 	Seq uint64
 }
@@ -59,7 +64,8 @@ type State struct {
 func StateOf(r consent.Record) State {
 	s := State{
 		Status: r.Status, Level: r.Level, Confirmed: r.Confirmed,
-		GrantedAt: SecondsOf(r.GrantedAt), ValidUntil: SecondsOf(r.ValidUntil), Seq: r.Entry,
+		GrantedAt: SecondsOf(r.GrantedAt), ValidUntil: SecondsOf(r.ValidUntil),
+		RestrictedAt: SecondsOf(r.RestrictedAt), RestrictedBy: r.RestrictedBy, Seq: r.Entry,
 	}
 	if r.Under.Restricted() {
 		s.Flags |= FlagRestricted
@@ -75,32 +81,59 @@ func (s State) At(t time.Time) consent.Status {
 	return s.Status
 }
 
-// The fourth word of a packed state, from its low end: 8 bits of seq, 8 of flags, 3 of status, 3 of level, 1 confirmed.
+// The fourth word of a packed state, from its low end: 8 bits of seq, 8 of flags, 3 of status, 3 of level, 1 confirmed, 3
+// of the latest no, and where its moment stands.
 const (
 	flagShift      = 8
 	statusShift    = 16
 	levelShift     = 19
 	confirmedShift = 22
+	latestNoShift  = 23
 	threeBits      = 1<<3 - 1
+
+	noInPlace = 1 << 26 // the first word is the moment of the latest no: there was no grant
+	noBeside  = 1 << 27 // it stands in a slot of its own, since a grant followed it
 )
 
-func (s State) pack() [4]uint32 {
+// pack returns the words of the state's slot and, if the latest no needs a slot beside it, that no's moment.
+func (s State) pack() (words [4]uint32, beside Seconds) {
+	first := s.GrantedAt
 	rest := uint32(s.Seq>>32)&0xff | uint32(s.Flags)<<flagShift |
-		uint32(s.Status)&threeBits<<statusShift | uint32(s.Level)&threeBits<<levelShift
+		uint32(s.Status)&threeBits<<statusShift | uint32(s.Level)&threeBits<<levelShift |
+		uint32(s.RestrictedBy)&threeBits<<latestNoShift
 	if s.Confirmed {
 		rest |= 1 << confirmedShift
 	}
-	return [4]uint32{uint32(s.GrantedAt), uint32(s.ValidUntil), uint32(s.Seq), rest}
+	switch {
+	case s.RestrictedAt == 0:
+	case s.GrantedAt == 0:
+		first, rest = s.RestrictedAt, rest|noInPlace
+	default:
+		beside, rest = s.RestrictedAt, rest|noBeside
+	}
+	return [4]uint32{uint32(first), uint32(s.ValidUntil), uint32(s.Seq), rest}, beside
 }
 
-func unpack(w [4]uint32) State {
-	return State{
-		Status:     consent.Status(w[3] >> statusShift & threeBits),
-		Level:      consent.Level(w[3] >> levelShift & threeBits),
-		Confirmed:  w[3]>>confirmedShift&1 == 1,
-		Flags:      Flags(w[3] >> flagShift),
-		GrantedAt:  Seconds(w[0]),
-		ValidUntil: Seconds(w[1]),
-		Seq:        uint64(w[2]) | uint64(w[3]&0xff)<<32,
+// unpack takes back what pack returned. A no beside that is not there, since a writer is just about it, is taken to be
+// as late as it can be: the moment of the grant.
+func unpack(w [4]uint32, beside Seconds) State {
+	s := State{
+		Status:       consent.Status(w[3] >> statusShift & threeBits),
+		Level:        consent.Level(w[3] >> levelShift & threeBits),
+		Confirmed:    w[3]>>confirmedShift&1 == 1,
+		Flags:        Flags(w[3] >> flagShift),
+		GrantedAt:    Seconds(w[0]),
+		ValidUntil:   Seconds(w[1]),
+		RestrictedBy: consent.Status(w[3] >> latestNoShift & threeBits),
+		Seq:          uint64(w[2]) | uint64(w[3]&0xff)<<32,
 	}
+	switch {
+	case w[3]&noInPlace != 0:
+		s.GrantedAt, s.RestrictedAt = 0, s.GrantedAt
+	case w[3]&noBeside != 0 && beside == 0:
+		s.RestrictedAt = s.GrantedAt
+	case w[3]&noBeside != 0:
+		s.RestrictedAt = beside
+	}
+	return s
 }

@@ -96,7 +96,7 @@ func (r Record) requested(a Act) Record {
 	}
 	return Record{
 		Status: Pending, RequestedAt: a.EffectiveAt, Source: a.Source, Disclosure: a.Disclosure, Evidenced: a.Evidence != "",
-		RestrictedAt: r.RestrictedAt, Under: r.Under,
+		RestrictedAt: r.RestrictedAt, RestrictedBy: r.RestrictedBy, Under: r.Under,
 		Entry: a.Seq, Conflict: r.Conflict, Version: r.Version, last: r.last,
 	}
 }
@@ -116,13 +116,14 @@ func (r Record) granted(a Act) Record {
 		Status: StatusGranted, Level: a.Level, Confirmed: a.Confirmed || standing && r.Confirmed,
 		GrantedAt: a.EffectiveAt, ValidUntil: a.ValidUntil, ReviewAt: a.ReviewAt,
 		Disclosure: a.Disclosure, Evidenced: a.Evidence != "", Source: a.Source,
+		RestrictedAt: r.RestrictedAt, RestrictedBy: r.RestrictedBy,
 		Entry: a.Seq, Version: r.Version, last: r.last,
 	}
 }
 
 func (r Record) restricted(a Act, s Status) Record {
 	return Record{
-		Status: s, RestrictedAt: a.EffectiveAt, Under: s, Source: a.Source, Disclosure: a.Disclosure, Evidenced: a.Evidence != "",
+		Status: s, RestrictedAt: a.EffectiveAt, RestrictedBy: s, Under: s, Source: a.Source, Disclosure: a.Disclosure, Evidenced: a.Evidence != "",
 		Entry: a.Seq, Version: r.Version, last: r.last,
 	}
 }

@@ -110,20 +110,23 @@ func sameYes(t *rapid.T, got consent.Record, want model) {
 
 func sameNo(t *rapid.T, got consent.Record, want model) {
 	asked, said0 := time.Time{}, time.Time{}
-	under := consent.None
+	under, by := consent.None, consent.None
 	if q := want.question; q != nil {
 		asked = q.EffectiveAt
 		said(t, got, q)
 	} else if want.no != nil && want.ended == 0 {
 		said(t, got, want.no)
 	}
-	if want.no != nil {
-		said0 = want.no.EffectiveAt
-		m := model{no: want.no}
-		under, _ = consent.ParseStatus(m.status(said0))
+	if last := want.lastNo; last != nil {
+		said0 = last.EffectiveAt
+		m := model{no: last}
+		by, _ = consent.ParseStatus(m.status(said0))
 	}
-	if !got.RequestedAt.Equal(asked) || !got.RestrictedAt.Equal(said0) || got.Under != under {
-		t.Fatalf("got %+v, want requested %v, restricted %v, under %s", got, asked, said0, under)
+	if want.no != nil {
+		under = by
+	}
+	if !got.RequestedAt.Equal(asked) || !got.RestrictedAt.Equal(said0) || got.RestrictedBy != by || got.Under != under {
+		t.Fatalf("got %+v, want requested %v, restricted %v by %s, under %s", got, asked, said0, by, under)
 	}
 }
 

@@ -15,6 +15,7 @@ type model struct {
 	sure     bool // confirmed, by this yes or one that it renewed
 	over     bool // an act said that the yes, or the question, has ended
 	no       *consent.Act
+	lastNo   *consent.Act // also when a yes has followed
 	question *consent.Act
 	ended    uint64 // the act that ended what the status rested on
 	conflict uint64
@@ -55,7 +56,7 @@ func (m *model) hear(a *consent.Act) {
 	switch a.Kind.String() {
 	case "requested":
 		if !m.stands(a.EffectiveAt) {
-			*m = model{question: a, no: m.no, conflict: m.conflict, told: m.told}
+			*m = model{question: a, no: m.no, lastNo: m.lastNo, conflict: m.conflict, told: m.told}
 		}
 	case "granted", "renewed":
 		m.hearYes(a)
@@ -64,7 +65,7 @@ func (m *model) hear(a *consent.Act) {
 			m.question, m.over, m.ended = nil, m.no == nil, a.Seq
 		}
 	default:
-		*m = model{no: a, told: m.told}
+		*m = model{no: a, lastNo: a, told: m.told}
 	}
 }
 
@@ -75,10 +76,10 @@ func (m *model) hearYes(a *consent.Act) {
 	own := byThePerson(a)
 	switch {
 	case stands && (a.Level > m.level || a.Level == m.level && own):
-		*m = model{yes: a, level: a.Level, sure: a.Confirmed || m.sure, told: m.told}
+		*m = model{yes: a, level: a.Level, sure: a.Confirmed || m.sure, lastNo: m.lastNo, told: m.told}
 	case stands:
 	case silence || own:
-		*m = model{yes: a, level: a.Level, sure: a.Confirmed, told: m.told}
+		*m = model{yes: a, level: a.Level, sure: a.Confirmed, lastNo: m.lastNo, told: m.told}
 	default:
 		m.conflict = a.Seq
 	}

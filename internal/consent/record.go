@@ -53,9 +53,11 @@ type Record struct {
 	// RequestedAt is when a double opt-in was asked for that is still open; zero if none is.
 	RequestedAt time.Time
 
-	// RestrictedAt and Under tell of the latest no. They outlast a later request, which is no yes, and end with the
-	// grant that the person gives after it.
+	// RestrictedAt and RestrictedBy tell of the latest no, also when the person has given a yes since: some laws ask to
+	// be left alone for a while even so. Under is that no as long as it stands: it outlasts a later request, which is
+	// no yes, and ends with the grant that the person gives after it.
 	RestrictedAt time.Time
+	RestrictedBy Status
 	Under        Status
 
 	// Entry is the act that the status rests on; Conflict a grant that did not take effect and waits for review.

@@ -38,10 +38,18 @@ func scanRecord(r store.Row, col int) (int64, consent.Scope, consent.Record, err
 		Status: consent.Status(r.Int64(col + 4)), Level: consent.Level(r.Int64(col + 5)), Confirmed: r.Int64(col+6) != 0,
 		Source: consent.Source(r.Int64(col + 7)), Evidenced: r.Int64(col+8) != 0,
 		GrantedAt: nullableTime(r, col+9), ValidUntil: nullableTime(r, col+10), ReviewAt: nullableTime(r, col+11),
-		RequestedAt: nullableTime(r, col+12), RestrictedAt: nullableTime(r, col+13), Under: consent.Status(r.Int64(col + 14)),
+		RequestedAt: nullableTime(r, col+12), RestrictedAt: nullableTime(r, col+13),
 		Disclosure: ref, Entry: uint64(r.Int64(col + 16)), Conflict: uint64(r.Int64(col + 17)), Version: int(r.Int64(col + 18)),
 	}
+	record.Under, record.RestrictedBy = unpackNo(r.Int64(col + 14))
 	return id, scope, record.Resume(fromMicros(r.Int64(col+19)), r.Int64(col+20) != 0, uint64(r.Int64(col+21))), nil
+}
+
+// packNo puts into the column under the no that stands, in its three low bits, and the latest no, in the next three.
+func packNo(stands, latest consent.Status) int64 { return int64(stands) | int64(latest)<<3 }
+
+func unpackNo(packed int64) (stands, latest consent.Status) {
+	return consent.Status(packed & 7), consent.Status(packed >> 3 & 7)
 }
 
 func nullableTime(r store.Row, col int) time.Time {
@@ -68,7 +76,7 @@ func (h *held) row(subject int64) []any {
 	return []any{
 		subject, h.scopeID, int64(h.Status), int64(h.Level), flag(h.Confirmed), int64(h.Source), flag(h.Evidenced),
 		micros(h.GrantedAt), micros(h.ValidUntil), micros(h.ReviewAt), micros(h.RequestedAt), micros(h.RestrictedAt),
-		int64(h.Under), text(FormatDisclosure(h.Disclosure)), h.Entry, h.Conflict, int64(h.Version), at.UnixMicro(), flag(restricts), seq,
+		packNo(h.Under, h.RestrictedBy), text(FormatDisclosure(h.Disclosure)), h.Entry, h.Conflict, int64(h.Version), at.UnixMicro(), flag(restricts), seq,
 	}
 }
 

@@ -38,7 +38,10 @@ func (r *Rules) allow(s *scene, out *Judgement) {
 // exempts returns the rule that asks for no consent, unless another asks for one that does not stand. What failed and
 // found no room may be such a rule.
 func (s *scene) exempts(out *Judgement) RuleIndex {
-	if s.level >= NeedImplied || s.q.Contact == OptOutConfirmation || out.More {
+	if s.q.Contact == OptOutConfirmation {
+		return s.confirming
+	}
+	if s.level >= NeedImplied || out.More {
 		return NoRuleIndex
 	}
 	for _, f := range out.Failed() {

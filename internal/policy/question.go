@@ -100,7 +100,8 @@ type Judgement struct {
 	Rule     RuleIndex // of the first failed gate, or the one that exempts
 	Evidence Evidence
 
-	// Exempting is the rule by which no consent is needed, also where another gate failed; NoRuleIndex where one is.
+	// Exempting is the rule by which no consent is needed, or by which an opt-out may be confirmed, also where another
+	// gate failed; NoRuleIndex where there is none.
 	Exempting RuleIndex
 
 	// NextAllowedAt is the earliest moment that every window, cap, cool-down and ban admits, in Unix seconds. It is

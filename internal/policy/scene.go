@@ -22,6 +22,7 @@ type scene struct {
 	expired         RuleIndex // the rule that let the consent expire
 	needs           Need      // the most that any rule has asked so far
 	exempting       RuleIndex // the first rule that asks for no consent
+	confirming      RuleIndex // the first rule that admits a confirmation of an opt-out
 	changesAt       int64
 	registriesLater bool
 	locals          [keptLocals]local
@@ -33,7 +34,7 @@ const keptLocals = 4
 func (s *scene) begin(r *Rules, now int64) {
 	s.now, s.changesAt = now, never
 	s.level, s.needs = standing(s.q), NeedNothing
-	s.expired, s.exempting = NoRuleIndex, NoRuleIndex
+	s.expired, s.exempting, s.confirming = NoRuleIndex, NoRuleIndex, NoRuleIndex
 	for i := range min(s.zoneCount(), keptLocals) {
 		s.locals[i] = r.zones[s.zone(i)].local(now)
 	}
@@ -286,6 +287,9 @@ func (s *scene) confirmation(i RuleIndex, g *gate, out *Judgement) {
 		out.fail(i, OutsideWindow)
 	} else {
 		s.until(end + 1)
+	}
+	if s.confirming == NoRuleIndex {
+		s.confirming = i
 	}
 	if q.Attempts == nil {
 		return

@@ -184,6 +184,7 @@ func (b *Book) ask(c *check.Case, q *policy.Question) {
 	*q = policy.Question{
 		Number: c.Number, Channel: c.Channel, Class: c.Class, At: c.At, Seller: c.Brand, Registries: c.Registries,
 		Status: c.Status, Level: c.Record.Level, Confirmed: c.Record.Confirmed, GrantedAt: c.Record.GrantedAt.Time(),
+		RestrictedAt: c.Record.RestrictedAt.Time(), RestrictedBy: c.Record.RestrictedBy,
 	}
 	if c.About != nil {
 		q.Circumstances = *c.About
