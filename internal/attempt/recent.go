@@ -19,6 +19,9 @@ type Past struct {
 	At      time.Time
 }
 
+// Missed reports whether nobody answered.
+func (p Past) Missed() bool { return p.Outcome == Unanswered }
+
 // Recent returns the latest contacts of a brand to a number that are still kept, at most limit, the latest first.
 func (a *Attempts) Recent(ctx context.Context, n phone.Number, brand consent.BrandID, limit int) (out []Past, err error) {
 	lookup := a.Vault.Lookup(n.WithoutExtension())

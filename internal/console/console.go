@@ -54,11 +54,12 @@ type console struct {
 	templates map[string]*template.Template
 	attempts  *attempts
 	audits    audits
+	handles   *preference.Handles
 }
 
 // New returns the console over its capabilities, to be mounted at Prefix.
 func New(c Config) http.Handler {
-	s := &console{Config: c, mux: http.NewServeMux(), templates: parseTemplates(), attempts: newAttempts()}
+	s := &console{Config: c, mux: http.NewServeMux(), templates: parseTemplates(), attempts: newAttempts(), handles: preference.NewHandles(c.Ledger, "console", c.Now)}
 	s.routes()
 	return secure(http.NewCrossOriginProtection().Handler(s.mux))
 }

@@ -1,11 +1,7 @@
 package console
 
 import (
-	"crypto/aes"
-	"crypto/cipher"
 	"crypto/rand"
-	"encoding/base64"
-	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"slices"
@@ -87,40 +83,19 @@ func (s *console) visible(v *visit, subject ledger.Subject) who {
 
 func sees(c *access.Caller, b consent.BrandID) bool { return b == consent.Any || c.For(b) }
 
-// A handle of a number without a subject is the number, sealed for one session and an hour. Its key is the deployment's,
-// so every node can open it, and it says nothing to whoever reads an address in a log or a history.
-
+// handleLasts is how long the page of a number without a subject can be visited, within one session.
 const handleLasts = time.Hour
 
-func (s *console) handleCipher() cipher.AEAD {
-	key := s.Ledger.Tag("console", "handle of a number")
-	block, err := aes.NewCipher(key[:])
-	if err != nil {
-		panic(err) // the key has a right size
-	}
-	aead, err := cipher.NewGCMWithRandomNonce(block)
-	if err != nil {
-		panic(err) // AES has the right block size
-	}
-	return aead
-}
-
 func (s *console) sealNumber(v *visit, n phone.Number) string {
-	plain := binary.BigEndian.AppendUint64(nil, uint64(s.Now().Add(handleLasts).Unix()))
-	plain = binary.BigEndian.AppendUint64(plain, uint64(n))
-	return base64.RawURLEncoding.EncodeToString(s.handleCipher().Seal(nil, nil, plain, []byte(v.token)))
+	return s.handles.Seal(n, v.token, handleLasts)
 }
 
 func (s *console) openNumber(v *visit, handle string) (phone.Number, error) {
-	sealed, err := base64.RawURLEncoding.DecodeString(handle)
+	n, err := s.handles.Open(handle, v.token)
 	if err != nil {
 		return 0, ledger.ErrNotFound
 	}
-	plain, err := s.handleCipher().Open(nil, nil, sealed, []byte(v.token))
-	if err != nil || len(plain) != 16 || s.Now().Unix() >= int64(binary.BigEndian.Uint64(plain)) {
-		return 0, ledger.ErrNotFound
-	}
-	return phone.Number(binary.BigEndian.Uint64(plain[8:])), nil
+	return n, nil
 }
 
 // newOnce draws what makes sending a form twice harmless.

@@ -39,6 +39,12 @@ type Item struct {
 	Wordings []string `json:"wordings"`
 }
 
+// The ways to confirm: entering the code that was sent where the form was filled in, or answering the message.
+const (
+	ByCode  = "code"
+	ByReply = "reply"
+)
+
 // Form is an opt-in form of a brand.
 type Form struct {
 	ID    string          `json:"id"`
@@ -47,6 +53,8 @@ type Form struct {
 
 	// Confirm says that a tick asks only: consent begins when the person confirms.
 	Confirm bool `json:"confirm,omitempty"`
+	// ConfirmBy is how a person confirms, where the form or a purpose asks for it; empty: ByCode.
+	ConfirmBy string `json:"confirm_by,omitempty"`
 	// Region is the country of numbers that are written without one.
 	Region string `json:"region,omitempty"`
 	// Origins are the sites that may show the form within their pages, such as https://shop.example.
@@ -176,6 +184,9 @@ func (s *Forms) validate(f Form) error {
 		if err := s.validateItem(f, item); err != nil {
 			return err
 		}
+	}
+	if f.ConfirmBy != "" && f.ConfirmBy != ByCode && f.ConfirmBy != ByReply {
+		return &catalog.InvalidError{Field: "confirm_by", Reason: "want code or reply"}
 	}
 	for _, o := range f.Origins {
 		if u, err := url.Parse(o); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.Scheme+"://"+u.Host != o {

@@ -7,12 +7,14 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/consentline/consentline/internal/act"
+	"github.com/consentline/consentline/internal/attempt"
 	"github.com/consentline/consentline/internal/catalog"
 	"github.com/consentline/consentline/internal/consent"
 	"github.com/consentline/consentline/internal/ledger"
@@ -131,6 +133,10 @@ type choicesPage struct {
 	Number  string
 	Token   string
 	Choices []choice
+	Uses    string // the purposes that are on, in words
+	Senders string // what messages and calls come from
+	Sent    []attempt.Past
+	Erasure time.Time // when erasure was asked for; zero: it was not
 	Events  []pastEvent
 }
 
@@ -154,7 +160,11 @@ func (p *portal) showChoices(v *visit) error {
 
 func (p *portal) renderChoices(v *visit, status int, h holder, problem, notice string) error {
 	page := choicesPage{Brand: h.brand, Number: h.Number.Masked(), Token: h.token, Choices: p.choices(v, h)}
-	err := p.history(v.Context(), h, func(e *ledger.Entry, a consent.Act) bool {
+	err := p.readUse(v.Context(), h, &page)
+	if err != nil {
+		return err
+	}
+	err = p.history(v.Context(), h, func(e *ledger.Entry, a consent.Act) bool {
 		name := string(a.Scope.Purpose)
 		if purpose, err := p.Catalog.Purpose(name); err == nil {
 			name = purpose.Name
@@ -165,7 +175,48 @@ func (p *portal) renderChoices(v *visit, status int, h holder, problem, notice s
 	if err != nil {
 		return err
 	}
-	return p.render(v, status, "choices", view{Title: v.Say("prefs.title"), Problem: problem, Notice: notice, Page: page})
+	return p.render(v, status, "choices", view{Brand: h.brand, Title: v.Say("prefs.title"), Problem: problem, Notice: notice, Page: page})
+}
+
+// mostSent bounds how many contacts the page tells of.
+const mostSent = 20
+
+// readUse adds how the number is used: what for, from where, what was sent lately, and whether erasure was asked for.
+func (p *portal) readUse(ctx context.Context, h holder, page *choicesPage) (err error) {
+	var uses, senders []string
+	for _, c := range page.Choices {
+		if c.On && !slices.Contains(uses, c.Purpose.Name) {
+			uses = append(uses, c.Purpose.Name)
+		}
+	}
+	for _, s := range p.Catalog.Senders() {
+		if s.Brand == h.brand.ID && !s.Retired && !slices.Contains(senders, s.Address) {
+			senders = append(senders, s.Address)
+		}
+	}
+	page.Uses, page.Senders = strings.Join(uses, ", "), strings.Join(senders, ", ")
+	if page.Sent, err = p.Attempts.Recent(ctx, h.Number, h.brand.ID, mostSent); err != nil {
+		return fmt.Errorf("read what was sent lately: %w", err)
+	}
+	asked, err := p.Erasures.Of(ctx, h.ID, h.brand.ID)
+	if page.Erasure = asked.AskedAt; errors.Is(err, preference.ErrNoRequest) {
+		return nil
+	}
+	return err
+}
+
+// askErasure records that the person wants to be erased. Somebody has to see to it: a link may be in wrong hands, and
+// what is erased does not come back.
+func (p *portal) askErasure(v *visit) error {
+	h, err := p.holder(v)
+	if err != nil {
+		return err
+	}
+	if err := p.Erasures.Ask(v.Context(), caller.ID, h.ID, h.brand.ID); err != nil {
+		return err
+	}
+	http.Redirect(v.w, v.Request, "/p/"+h.token+"?lang="+v.Tag+"#erasure", http.StatusSeeOther)
+	return nil
 }
 
 // history calls fn with the acts that concern the holder's brand, oldest first, while it returns true.
@@ -262,7 +313,7 @@ func (p *portal) askToStop(v *visit) error {
 	if err != nil && !errors.Is(err, preference.ErrExpired) {
 		return err
 	}
-	return p.render(v, http.StatusOK, "stop", view{Title: v.Say("prefs.stop"), Page: choicesPage{Brand: h.brand, Number: h.Number.Masked(), Token: h.token}})
+	return p.render(v, http.StatusOK, "stop", view{Brand: h.brand, Title: v.Say("prefs.stop"), Page: choicesPage{Brand: h.brand, Number: h.Number.Masked(), Token: h.token}})
 }
 
 // stop withdraws everything for the brand, by a button or by a mail program's one-click post (RFC 8058). An expired
@@ -282,7 +333,7 @@ func (p *portal) stop(v *visit) error {
 		}
 	}
 	text := v.Say("prefs.stopped", "brand", h.brand.Name, "number", h.Number.Masked())
-	return p.render(v, http.StatusOK, "message", view{Title: v.Say("prefs.stopped.title"), Page: text})
+	return p.render(v, http.StatusOK, "message", view{Brand: h.brand, Title: v.Say("prefs.stopped.title"), Page: text})
 }
 
 // stopped reports whether everything was withdrawn for the brand already and nothing was granted or asked since.

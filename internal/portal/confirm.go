@@ -41,7 +41,7 @@ func (p *portal) askToConfirm(v *visit) error {
 	if err != nil {
 		return err
 	}
-	return p.render(v, http.StatusOK, "confirm", view{Title: v.Say("confirm.title", "brand", page.Brand.Name), Page: page})
+	return p.render(v, http.StatusOK, "confirm", view{Brand: page.Brand, Title: v.Say("confirm.title", "brand", page.Brand.Name), Page: page})
 }
 
 func (p *portal) confirm(v *visit) error {
@@ -53,6 +53,6 @@ func (p *portal) confirm(v *visit) error {
 		return err
 	}
 	return p.render(v, http.StatusOK, "message", view{
-		Title: v.Say("confirm.done.title"), Page: v.Say("confirm.done", "brand", page.Brand.Name),
+		Brand: page.Brand, Title: v.Say("confirm.done.title"), Page: v.Say("confirm.done", "brand", page.Brand.Name),
 	})
 }

@@ -1,12 +1,16 @@
 package portal_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"html"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync/atomic"
@@ -126,6 +130,52 @@ func (f *fixture) link(text string) string {
 	return "/p/" + f.Links.Sign(f.subject(text).ID, "default", 0)
 }
 
+// texts sends what is queued, and returns all that was sent so far.
+func (f *fixture) texts() (texts []string) {
+	f.t.Helper()
+	if _, err := f.Conversations.Send(f.t.Context()); err != nil {
+		f.t.Fatal(err)
+	}
+	raw, err := os.ReadFile(filepath.Join(f.DataDir, server.MessagesFile))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	for line := range bytes.Lines(raw) {
+		var m struct{ Text string }
+		if err := json.Unmarshal(line, &m); err != nil {
+			f.t.Fatal(err)
+		}
+		texts = append(texts, m.Text)
+	}
+	return texts
+}
+
+var sixDigits = regexp.MustCompile(`\b\d{6}\b`)
+
+// code returns the code in the latest message.
+func (f *fixture) code() string {
+	f.t.Helper()
+	texts := f.texts()
+	if len(texts) == 0 {
+		f.t.Fatal("nothing was sent")
+	}
+	return sixDigits.FindString(texts[len(texts)-1])
+}
+
+// brand changes the default brand; it is in the United States.
+func (f *fixture) brand(change func(*catalog.Brand)) {
+	f.t.Helper()
+	b, err := f.Catalog.Brand("default")
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	b.Country = "US"
+	change(&b)
+	if _, err := f.Catalog.ChangeBrand(f.t.Context(), "local", b); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
 // newsletter defines a form with one box, in English and German.
 func (f *fixture) newsletter(change ...func(*form.Form)) {
 	f.t.Helper()
@@ -138,6 +188,7 @@ func (f *fixture) newsletter(change ...func(*form.Form)) {
 			f.t.Fatal(err)
 		}
 	}
+	f.brand(func(*catalog.Brand) {})
 	one := form.Form{ID: "news", Brand: "default", Region: "US", Items: []form.Item{{Purpose: "marketing", Channel: consent.SMS, Wordings: []string{"news-en", "news-de"}}}}
 	for _, c := range change {
 		c(&one)

@@ -32,11 +32,12 @@ func (p formPage) Has(key string) bool { return slices.Contains(p.Ticked, key) }
 
 // box is one purpose on one channel with its words.
 type box struct {
-	Key      string
-	Scope    consent.Scope
-	Ref      string
-	Text     string
-	Language string
+	Key         string
+	Scope       consent.Scope
+	Ref         string
+	Text        string
+	Language    string
+	DoubleOptIn bool // the purpose wants every yes confirmed
 }
 
 // form returns the form in the address with its boxes in the visitor's language.
@@ -53,8 +54,9 @@ func (p *portal) form(v *visit) (f form.Form, page formPage, err error) {
 			continue
 		}
 		b := box{
-			Key:   string(item.Purpose) + "/" + item.Channel.String(),
-			Scope: consent.Scope{Brand: f.Brand, Purpose: item.Purpose, Channel: item.Channel},
+			Key:         string(item.Purpose) + "/" + item.Channel.String(),
+			Scope:       consent.Scope{Brand: f.Brand, Purpose: item.Purpose, Channel: item.Channel},
+			DoubleOptIn: purpose.DoubleOptIn,
 		}
 		if err := p.wording(v, item, &b); err != nil {
 			return f, page, err
@@ -64,7 +66,15 @@ func (p *portal) form(v *visit) (f form.Form, page formPage, err error) {
 	if len(page.Boxes) == 0 {
 		return f, page, form.ErrNotFound
 	}
+	v.within(f.Origins)
 	return f, page, nil
+}
+
+// within lets a page, and whatever it answers, stand within the pages of some sites.
+func (v *visit) within(origins []string) {
+	v.w.Header().Set("Content-Security-Policy", policy(strings.Join(append([]string{"'self'"}, origins...), " ")))
+	// The form's address is no secret, and tells the next page nothing about the visitor.
+	v.w.Header().Set("Referrer-Policy", "strict-origin-when-cross-origin")
 }
 
 // wording puts the latest words in the visitor's language into a box, or the first wording's.
@@ -87,32 +97,25 @@ func (p *portal) wording(v *visit, item form.Item, b *box) error {
 }
 
 func (p *portal) showForm(v *visit) error {
-	f, page, err := p.form(v)
+	_, page, err := p.form(v)
 	if err != nil {
 		return err
 	}
-	return p.renderForm(v, http.StatusOK, f, page, "")
+	return p.renderForm(v, http.StatusOK, page, "")
 }
 
 // renderForm keeps the page as everybody sees it before it sends it, so that what is agreed to can always be shown.
-func (p *portal) renderForm(v *visit, status int, f form.Form, page formPage, problem string) (err error) {
+func (p *portal) renderForm(v *visit, status int, page formPage, problem string) (err error) {
 	if page.Hash, err = p.keep(v, page); err != nil {
 		return err
 	}
 	page.Once = rand.Text()
-	ancestors := "'self'"
-	for _, o := range f.Origins {
-		ancestors += " " + o
-	}
-	v.w.Header().Set("Content-Security-Policy", policy(ancestors))
-	// The form's address is no secret, and tells the next page nothing about the visitor.
-	v.w.Header().Set("Referrer-Policy", "strict-origin-when-cross-origin")
-	return p.render(v, status, "form", view{Title: v.Say("form.title", "brand", page.Brand.Name), Problem: problem, Page: page})
+	return p.render(v, status, "form", view{Brand: page.Brand, Title: v.Say("form.title", "brand", page.Brand.Name), Problem: problem, Page: page})
 }
 
 func (p *portal) keep(v *visit, page formPage) (string, error) {
 	page.Hash, page.Once, page.Number, page.Ticked = "", "", "", nil
-	body, err := p.html(v, "form", view{Title: v.Say("form.title", "brand", page.Brand.Name), Page: page})
+	body, err := p.html(v, "form", view{Brand: page.Brand, Title: v.Say("form.title", "brand", page.Brand.Name), Page: page})
 	if err != nil {
 		return "", err
 	}
@@ -147,16 +150,13 @@ func (p *portal) sendForm(v *visit) error {
 		problem = "form.problem.tick"
 	}
 	if problem != "" {
-		return p.renderForm(v, http.StatusUnprocessableEntity, f, page, v.Say(problem))
+		return p.renderForm(v, http.StatusUnprocessableEntity, page, v.Say(problem))
 	}
-	if err := p.agree(v, f, page, current, number); err != nil {
-		return err
-	}
-	// The answer is the same for every number: nobody learns from it what another person has chosen.
-	return p.render(v, http.StatusOK, "message", view{Title: v.Say("form.done.title"), Page: v.Say("form.done", "brand", page.Brand.Name)})
+	return p.agree(v, f, page, current, number)
 }
 
-// agree records one act for each box that was ticked.
+// agree records one act for each box that was ticked, or asks for its confirmation. The answer is the same for every
+// number: nobody learns from it what another person has chosen.
 func (p *portal) agree(v *visit, f form.Form, page formPage, hash string, number phone.Number) error {
 	subject, err := p.Ledger.ByNumber(v.Context(), number)
 	if err != nil && !errors.Is(err, ledger.ErrNotFound) {
@@ -166,26 +166,51 @@ func (p *portal) agree(v *visit, f form.Form, page formPage, hash string, number
 	if err != nil {
 		return err
 	}
-	var reports []act.Report
+	var told, asked []act.Report
+	confirm := false
 	for _, b := range page.Boxes {
 		if !page.Has(b.Key) {
 			continue
 		}
-		r := act.Report{
-			Number: number.String(), Brand: b.Scope.Brand, Purpose: b.Scope.Purpose, Channel: b.Scope.Channel,
-			Act: consent.Granted, Level: consent.ExpressWritten, Source: consent.WebForm, Method: "form " + f.ID,
-			Disclosure: b.Ref, Evidence: evidence,
-		}
-		if once := v.PostForm.Get("once"); once != "" && len(once) <= 64 {
-			r.IdempotencyKey = "form " + once + " " + b.Key
-		}
-		// Anybody can type any number. Against a no that stands, a tick is only a request until the person confirms it.
-		if f.Confirm || saidNo(subject, b.Scope) {
+		r := p.told(v, f, b, number, evidence)
+		confirm = confirm || p.asks(f, b)
+		switch no := saidNo(subject, b.Scope); {
+		case no:
+			// Anybody can type any number. Against a no that stands, a tick is a request that only staff see.
 			r.Act, r.Level = consent.Requested, consent.NoLevel
+			told = append(told, r)
+		case p.asks(f, b):
+			r.Act, r.Level = consent.Requested, consent.NoLevel
+			asked = append(asked, r)
+		default:
+			told = append(told, r)
 		}
-		reports = append(reports, r)
 	}
-	return p.record(v, reports)
+	if err := p.record(v, told); err != nil {
+		return err
+	}
+	for _, r := range asked {
+		if err := p.ask(v, f, r); err != nil {
+			return err
+		}
+	}
+	if confirm {
+		return p.renderConfirm(v, http.StatusOK, f, page, p.handles.Seal(number, f.ID, confirmLasts), "", "")
+	}
+	return p.render(v, http.StatusOK, "message", view{Brand: page.Brand, Title: v.Say("form.done.title"), Page: v.Say("form.done", "brand", page.Brand.Name)})
+}
+
+// told is the yes that a tick tells of.
+func (p *portal) told(v *visit, f form.Form, b box, number phone.Number, evidence string) act.Report {
+	r := act.Report{
+		Number: number.String(), Brand: b.Scope.Brand, Purpose: b.Scope.Purpose, Channel: b.Scope.Channel,
+		Act: consent.Granted, Level: consent.ExpressWritten, Source: consent.WebForm, Method: "form " + f.ID,
+		Disclosure: b.Ref, Evidence: evidence,
+	}
+	if once := v.PostForm.Get("once"); once != "" && len(once) <= 64 {
+		r.IdempotencyKey = "form " + once + " " + b.Key
+	}
+	return r
 }
 
 // saidNo reports whether a no of the person stands in a scope.

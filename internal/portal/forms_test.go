@@ -99,21 +99,23 @@ func TestAStrangerCannotLiftANoThroughAForm(t *testing.T) {
 	}
 }
 
-func TestAFormThatAsksForConfirmationOnlyAsks(t *testing.T) {
-	f := start(t)
-	f.newsletter(func(one *form.Form) { one.Confirm = true })
-	f.post("/o/news", "page", f.get("/o/news").field("page"), "number", alice, "agree", "marketing/sms").status(200)
-	if got := f.status(alice); got != consent.Pending {
-		t.Errorf("the record is %s, want pending", got)
-	}
-}
-
 func TestAFormMayStandOnlyInTheSitesItNames(t *testing.T) {
 	f := start(t)
 	f.newsletter(func(one *form.Form) { one.Origins = []string{"https://shop.example"} })
 	got := f.get("/o/news").Header.Get("Content-Security-Policy")
 	if !strings.Contains(got, "frame-ancestors 'self' https://shop.example") || strings.Contains(got, "unsafe") {
 		t.Errorf("the policy is %q", got)
+	}
+	shown := f.get("/o/news")
+	framed := []answer{
+		f.post("/o/news", "number", "x").status(422),
+		f.post("/o/news", "page", shown.field("page"), "number", alice, "agree", "marketing/sms").status(200),
+		f.post("/o/news/confirm", "handle", "x", "code", "1").status(422),
+	}
+	for _, a := range framed {
+		if got := a.Header.Get("Content-Security-Policy"); !strings.Contains(got, "frame-ancestors 'self' https://shop.example") {
+			t.Errorf("%s %d within the site has the policy %q", a.Request.URL.Path, a.StatusCode, got)
+		}
 	}
 	for _, bad := range []string{"https://shop.example/path", "shop.example", "*", "https://a; script-src *", "javascript:x"} {
 		err := f.Forms.Change(t.Context(), "local", form.Form{ID: "news", Brand: "default", Origins: []string{bad}, Items: []form.Item{{Purpose: "marketing", Channel: consent.SMS, Wordings: []string{"news-en"}}}})

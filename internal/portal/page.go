@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/consentline/consentline/internal/catalog"
 	"github.com/consentline/consentline/internal/form"
 	"github.com/consentline/consentline/internal/ledger"
 	"github.com/consentline/consentline/internal/optin"
@@ -62,7 +63,7 @@ func serveScript(w http.ResponseWriter, r *http.Request) {
 
 func parseTemplates() map[string]*template.Template {
 	out := map[string]*template.Template{}
-	for _, name := range []string{"choices", "stop", "form", "confirm", "message"} {
+	for _, name := range []string{"choices", "stop", "form", "message", "confirm", "entrance", "code"} {
 		out[name] = template.Must(template.ParseFS(templateFiles, "templates/layout.html", "templates/"+name+".html"))
 	}
 	return out
@@ -78,6 +79,7 @@ type visit struct {
 // view is what the layout shows around a page's own content.
 type view struct {
 	say
+	Brand   catalog.Brand // whose page it is; the zero brand for none
 	Title   string
 	Problem string
 	Notice  string
@@ -108,10 +110,12 @@ func (p *portal) fail(v *visit, err error) {
 		status, title, text = http.StatusNotFound, "form.gone.title", "form.gone"
 	case errors.Is(err, optin.ErrNotFound):
 		status, title, text = http.StatusGone, "confirm.gone.title", "confirm.gone"
-	case errors.Is(err, errTooMany):
+	case errors.Is(err, errTooMany), errors.Is(err, preference.ErrTooMany):
 		status, title, text = http.StatusTooManyRequests, "error.title", "error.many"
 	case errors.As(err, &tooLarge):
 		status, title, text = http.StatusRequestEntityTooLarge, "error.title", "error"
+	case v.Context().Err() != nil:
+		return // the visitor has left
 	default:
 		p.Log.ErrorContext(v.Context(), "public page failed", "route", v.Pattern, "error", err)
 	}

@@ -87,6 +87,9 @@ func (s say) Status(st consent.Status) string { return s.Say("status." + st.Stri
 // Act returns what somebody did, in words.
 func (s say) Act(k consent.Kind) string { return s.Say("act." + k.String()) }
 
+// Class returns what contacts of a class are about.
+func (s say) Class(c consent.Class) string { return s.Say("class." + c.String()) }
+
 // Day writes a day as every language reads it.
 func (s say) Day(t time.Time) string { return t.UTC().Format(time.DateOnly) }
 

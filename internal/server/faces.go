@@ -81,8 +81,8 @@ func (s *Server) Console() http.Handler {
 // Portal returns the pages for people.
 func (s *Server) Portal() http.Handler {
 	return portal.New(portal.Config{
-		Ledger: s.Ledger, Catalog: s.Catalog, Recorder: s.Recorder, Links: s.Links, Forms: s.Forms, OptIns: s.Conversations.OptIns,
-		Now: s.Now, Log: s.Log,
+		Ledger: s.Ledger, Catalog: s.Catalog, Recorder: s.Recorder, Links: s.Links, Codes: s.Codes, Erasures: s.Erasures, Forms: s.Forms,
+		OptIns: s.Conversations.OptIns, Attempts: s.Attempts, Now: s.Now, Log: s.Log,
 	})
 }
 
