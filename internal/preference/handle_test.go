@@ -17,12 +17,18 @@ func TestAHandleOpensInItsUseItsPlaceAndItsTimeOnly(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	for name, open := range map[string]func() error{
-		"another place":      func() error { _, err := handles.Open(handle, "other"); return err },
-		"another use":        func() error { _, err := preference.NewHandles(tagger("ours"), "console", clock).Open(handle, "news"); return err },
-		"another deployment": func() error { _, err := preference.NewHandles(tagger("theirs"), "form", clock).Open(handle, "news"); return err },
-		"a changed handle":   func() error { _, err := handles.Open("A"+handle[1:len(handle)-1], "news"); return err },
-		"nothing":            func() error { _, err := handles.Open("", "news"); return err },
-		"its end":            func() error { now = now.Add(time.Minute); _, err := handles.Open(handle, "news"); return err },
+		"another place": func() error { _, err := handles.Open(handle, "other"); return err },
+		"another use": func() error {
+			_, err := preference.NewHandles(tagger("ours"), "console", clock).Open(handle, "news")
+			return err
+		},
+		"another deployment": func() error {
+			_, err := preference.NewHandles(tagger("theirs"), "form", clock).Open(handle, "news")
+			return err
+		},
+		"a changed handle": func() error { _, err := handles.Open("A"+handle[1:len(handle)-1], "news"); return err },
+		"nothing":          func() error { _, err := handles.Open("", "news"); return err },
+		"its end":          func() error { now = now.Add(time.Minute); _, err := handles.Open(handle, "news"); return err },
 	} {
 		before := now
 		if err := open(); !errors.Is(err, preference.ErrNoHandle) {
