@@ -61,10 +61,11 @@ func (a *Attempts) put(ctx context.Context, tx store.Tx, list []Attempt, ids []I
 		sets[i] = a.row(&list[i], ids[i], s, now)
 	}
 	return tx.ExecMany(ctx, `
-		INSERT INTO attempts (id, recipient, sealed, brand, class, channel, contact, outcome, matter, event, state, made_at, keep_until, stripe, version)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+		INSERT INTO attempts (id, recipient, sealed, brand, class, channel, contact, outcome, matter, event, state, made_at, keep_until, stripe, version, recorded_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 		ON CONFLICT (id) DO UPDATE SET state = excluded.state, outcome = excluded.outcome, made_at = excluded.made_at,
-			keep_until = excluded.keep_until, stripe = excluded.stripe, version = excluded.version
+			keep_until = excluded.keep_until, stripe = excluded.stripe, version = excluded.version,
+			recorded_at = excluded.recorded_at
 		WHERE attempts.state = 2 -- it was released, and is made after all`, sets)
 }
 
@@ -87,7 +88,7 @@ func (a *Attempts) row(at *Attempt, id ID, s state, now versions) []any {
 	return []any{
 		id[:], lookup[:], sealed, string(at.Brand), int64(at.Class), int64(at.Channel), int64(at.Contact), int64(at.Outcome),
 		int64(a.Matter(at.Matter)), int64(a.Event(at.Event)), int64(s), at.At.UnixMicro(), a.keptUntil(at).UnixMicro(),
-		int64(part), now[part],
+		int64(part), now[part], a.Now().UnixMicro(),
 	}
 }
 

@@ -134,12 +134,19 @@ func (a *Attempts) count(r store.Row) error {
 	if s := state(r.Int64(9)); s != reserved && s != confirmed {
 		return nil
 	}
-	a.add(n, contact{
-		id: id, brand: a.intern(r.Text(2)), class: consent.Class(r.Int64(3)), channel: consent.Channel(r.Int64(4)),
-		kind: policy.Contact(r.Int64(5)), outcome: Outcome(r.Int64(6)),
-		matter: uint64(r.Int64(7)), event: uint64(r.Int64(8)), at: a.past(r.Int64(10) / 1e6),
-	})
+	one := a.contactOf(r)
+	one.at = a.past(one.at)
+	a.add(n, one)
 	return nil
+}
+
+// contactOf reads what a counter holds of a row.
+func (c *Counter) contactOf(r store.Row) contact {
+	return contact{
+		id: ID(r.Bytes(0)), brand: c.intern(r.Text(2)), class: consent.Class(r.Int64(3)), channel: consent.Channel(r.Int64(4)),
+		kind: policy.Contact(r.Int64(5)), outcome: Outcome(r.Int64(6)),
+		matter: uint64(r.Int64(7)), event: uint64(r.Int64(8)), at: r.Int64(10) / 1e6,
+	}
 }
 
 // past is the second at which a contact counts as made: what is stored has happened, whatever another node's clock said.

@@ -126,7 +126,7 @@ func (x *Index) read(q *Question, v *Verdict, f *facts) {
 	if line := q.Number.WithoutExtension(); line != q.Number {
 		state, recorded = x.line(line, f, state, recorded)
 	}
-	x.weigh(q, v, f, state, recorded)
+	x.weigh(q, v, f, state, recorded, x.rules)
 }
 
 // line lets what was said at a number since hold behind its extensions too: whoever ends contact with the line, or hands
@@ -142,12 +142,12 @@ func (x *Index) line(n phone.Number, f *facts, s State, recorded bool) (State, b
 }
 
 // weigh notes what a record comes to at the moment asked about, and what the rules make of it.
-func (x *Index) weigh(q *Question, v *Verdict, f *facts, s State, recorded bool) {
+func (x *Index) weigh(q *Question, v *Verdict, f *facts, s State, recorded bool, rules Rules) {
 	v.Record, v.Recorded = s, recorded
 	v.Status = v.Record.At(q.At)
 	f.code = codeOf(&v.Record, v.Recorded, q.At)
-	if x.rules != nil {
-		f.judgement = x.rules.Judge(Case{
+	if rules != nil {
+		f.judgement = rules.Judge(Case{
 			Question: *q, Class: f.found.Class, Status: v.Status, Recorded: v.Recorded, Record: v.Record, Registries: x.lists,
 		})
 	}

@@ -180,6 +180,10 @@ func (a *API) past(req *check.Request) (ledger.Moment, bool) {
 // ledger was read, so every entry up to it has taken part.
 func (a *API) judgePast(ctx context.Context, q check.Question, m ledger.Moment) (check.Verdict, error) {
 	scope := consent.Scope{Brand: consent.BrandID(q.Brand), Purpose: consent.PurposeID(q.Purpose), Channel: q.Channel}
+	rules, err := a.rulesOf(ctx, q.Number, m)
+	if err != nil {
+		return check.Verdict{}, err
+	}
 	for {
 		revision := a.Index.Revision()
 		record, err := a.Ledger.RecordAt(ctx, q.Number, scope, m)
@@ -192,10 +196,26 @@ func (a *API) judgePast(ctx context.Context, q check.Question, m ledger.Moment) 
 			}
 			continue
 		}
-		v := a.Index.CheckRecord(q, check.StateOf(record), record.Version > 0)
+		v := a.Index.CheckRecord(q, check.StateOf(record), record.Version > 0, rules)
 		v.Revision = revision
 		return v, nil
 	}
+}
+
+// rulesOf returns the rules of a moment, with the contacts that had been made by then; nil without rules.
+func (a *API) rulesOf(ctx context.Context, n phone.Number, m ledger.Moment) (check.Rules, error) {
+	if a.Rules == nil {
+		return nil, nil
+	}
+	contacts, err := a.Attempts.Past(ctx, n, m.KnownAt)
+	if err != nil {
+		return nil, err
+	}
+	changed, err := a.Ledger.RuleChanges(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return a.Rules.AsOf(changed, m.KnownAt, contacts)
 }
 
 // patience is how long the questions of one call may wait together.

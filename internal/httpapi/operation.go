@@ -247,9 +247,9 @@ func repeat[T any](ctx context.Context, a *API, c call, o ledger.Once, replay fu
 
 // definition reads what an entry defined.
 func definition[T any](e ledger.Entry) (out T, err error) {
-	var d ledger.Definition
-	if err := json.Unmarshal(e.Body.Detail, &d); err != nil {
-		return out, fmt.Errorf("entry %d: %w", e.Seq, err)
+	d, err := ledger.Defined(e)
+	if err != nil {
+		return out, err
 	}
 	if err := json.Unmarshal(d.Body, &out); err != nil {
 		return out, fmt.Errorf("entry %d: %w", e.Seq, err)

@@ -20,7 +20,7 @@ type OverrideJSON struct {
 	Rule   string       `json:"rule" doc:"The id of the rule that it changes." example:"us.hours_marketing"`
 	Reason string       `json:"reason,omitempty" doc:"Why; required for what loosens the rule."`
 	Actor  string       `json:"actor,omitempty" doc:"Who decided it; absent: the holder of the key."`
-	From   *ledger.Time `json:"from,omitempty" doc:"When it begins; absent: at once, and for questions about the past too."`
+	From   *ledger.Time `json:"from,omitempty" doc:"When it begins; absent: when it is recorded. Questions about the past know it from then on."`
 	Until  *ledger.Time `json:"until,omitempty" doc:"When it ends; required for what loosens the rule."`
 
 	Disable   bool              `json:"disable,omitempty" doc:"The rule does not hold at all."`
@@ -42,7 +42,7 @@ type BanJSON struct {
 	Prefixes []string     `json:"prefixes,omitempty" doc:"Beginnings of numbers, calling code first; absent: every number of the region."`
 	Channels []string     `json:"channels,omitempty" doc:"The channels; absent: all."`
 	Classes  []string     `json:"classes,omitempty" doc:"The classes of purpose; absent: all."`
-	From     *ledger.Time `json:"from,omitempty" doc:"When it begins; absent: at once, and for questions about the past too."`
+	From     *ledger.Time `json:"from,omitempty" doc:"When it begins; absent: when it is recorded. Questions about the past know it from then on."`
 	Until    *ledger.Time `json:"until,omitempty" doc:"When it ends; absent: when it is taken back."`
 	Citation string       `json:"citation,omitempty" doc:"The order that declares it."`
 	Source   string       `json:"source,omitempty" doc:"Where the order was read."`

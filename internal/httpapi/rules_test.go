@@ -181,3 +181,43 @@ func TestWhatIsReportedCountsAndWhatMakesNoSenseIsRefused(t *testing.T) {
 	question["reserve"], question["at"] = true, "2026-01-01T00:00:00Z"
 	f.post("/v1/checks", question).status(422)
 }
+
+func TestThePastKnowsTheChangesAndTheContactsOfThen(t *testing.T) {
+	f := startWith(t, "")
+	f.pass(f.nightBefore().AddDate(0, 0, 2).Add(11 * time.Hour).Sub(f.now()))
+	const number = "+13055550123"
+	f.consentOfYesterday(number, "marketing", "sms", "express_written")
+	moment := func() string {
+		f.pass(time.Minute)
+		defer f.pass(time.Minute)
+		return f.now().UTC().Format(time.RFC3339Nano)
+	}
+	question := func(changes ...any) map[string]any { return ask(number, changes...) }
+	ban := request{method: http.MethodPut, path: "/v1/rules/bans/storm", body: map[string]any{"region": "US-FL", "reason": "State of emergency"}}
+
+	before := moment()
+	f.do(ban).status(200)
+	during := moment()
+	f.do(request{method: http.MethodDelete, path: ban.path}).status(200)
+	after := moment()
+	for range 3 {
+		f.post("/v1/attempts", map[string]any{"number": number, "purpose": "marketing", "channel": "sms"}).status(201)
+	}
+	full := moment()
+	for name, c := range map[string]struct {
+		question map[string]any
+		want     string
+	}{
+		"before the ban":                       {question("at", before), "allow"},
+		"during the ban, as it is known now":   {question("at", during), "defer"},
+		"during the ban, as it was known then": {question("at", during, "known_at", during), "deny"},
+		"during the ban, as known before":      {question("at", during, "known_at", before), "allow"},
+		"after the ban":                        {question("at", after), "allow"},
+		"once the cap was reached":             {question("at", full), "defer"},
+		"as known before the contacts":         {question("at", full, "known_at", after), "allow"},
+	} {
+		if v := f.ask(c.question); v.Verdict != c.want {
+			t.Errorf("%s: got %s %q, want %s", name, v.Verdict, v.codes(), c.want)
+		}
+	}
+}

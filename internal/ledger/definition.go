@@ -29,6 +29,15 @@ func Define(kind Kind, by, what, id string, body any) (Item, error) {
 	return Item{Kind: kind, By: by, Detail: d, Effect: d.write}, nil
 }
 
+// Defined returns what an entry put in force.
+func Defined(e Entry) (d Definition, err error) {
+	if err := json.Unmarshal(e.Body.Detail, &d); err != nil {
+		return d, fmt.Errorf("entry %d: %w", e.Seq, err)
+	}
+	d.Seq = e.Seq
+	return d, nil
+}
+
 // IfStill lets the item be recorded only while the definition in force is that of the entry numbered seq, zero for
 // none. Whoever changes a definition has looked at it first; another node may have changed it since.
 func (it Item) IfStill(kind, id string, seq uint64) Item {

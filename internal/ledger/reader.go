@@ -149,6 +149,23 @@ func (l *Ledger) Entries(ctx context.Context, after uint64, limit int) (out []En
 	return out, err
 }
 
+// RuleChanges returns every entry that changed a rule, in order. They are few, and have an index of their own.
+func (l *Ledger) RuleChanges(ctx context.Context) (out []Entry, err error) {
+	const query = `
+		SELECT l.seq, l.recorded_at, l.kind, l.body, l.leaf, 0
+		FROM ledger l
+		WHERE l.kind = 9 -- KindOverride, as the index names it
+		ORDER BY l.seq`
+	err = l.db.Read(ctx, func(tx store.Tx) error {
+		return store.Each(tx.Query(ctx, query), func(r store.Row) error {
+			e, err := l.scanEntry(r)
+			out = append(out, e)
+			return err
+		})
+	})
+	return out, err
+}
+
 func (l *Ledger) scanEntry(r store.Row) (Entry, error) {
 	e := Entry{Seq: uint64(r.Int64(0)), RecordedAt: fromMicros(r.Int64(1)), Kind: Kind(r.Int64(2)), Commitment: [32]byte(r.Bytes(4))}
 	key := l.vault.NotesKey()

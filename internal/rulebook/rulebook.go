@@ -54,6 +54,7 @@ type Book struct {
 	bans      map[string]Ban
 	since     map[string]uint64 // the entry that put each change in force, by kind and ID
 	known     map[citation]check.RuleIndex
+	past      map[uint64]*edition // by the last change that was known, zero for none
 }
 
 // edition is one state of the rules, with the indexes by which verdicts name them.
@@ -84,7 +85,7 @@ func Load(dir string) ([]*policy.Pack, error) {
 func New(c Config) (*Book, error) {
 	b := &Book{
 		attempts:  c.Attempts,
-		overrides: map[string]Override{}, bans: map[string]Ban{}, since: map[string]uint64{}, known: map[citation]check.RuleIndex{},
+		overrides: map[string]Override{}, bans: map[string]Ban{}, since: map[string]uint64{}, known: map[citation]check.RuleIndex{}, past: map[uint64]*edition{},
 	}
 	b.cited.Store(&[]citation{{}})
 	rules, err := policy.Compile(c.Packs)
@@ -97,8 +98,17 @@ func New(c Config) (*Book, error) {
 // Rules returns the edition in force, for questions about the rules themselves.
 func (b *Book) Rules() *policy.Rules { return b.current.Load().rules }
 
-// publish puts an edition in force. Rules that were cited before keep their index.
+// publish puts an edition in force.
 func (b *Book) publish(rules *policy.Rules) error {
+	e, err := b.edit(rules)
+	if err == nil {
+		b.current.Store(e)
+	}
+	return err
+}
+
+// edit gives the rules of an edition their indexes. Rules that were cited before keep theirs. The book is held.
+func (b *Book) edit(rules *policy.Rules) (*edition, error) {
 	versions := map[string]string{}
 	for _, p := range rules.Packs() {
 		versions[p.Name] = p.Version()
@@ -113,7 +123,7 @@ func (b *Book) publish(rules *policy.Rules) error {
 		index, known := b.known[c]
 		if !known {
 			if len(cited) > math.MaxUint16 {
-				return errors.New("the rules were changed too often for one run of the server: restart it")
+				return nil, errors.New("the rules were changed too often for one run of the server: restart it")
 			}
 			index = check.RuleIndex(len(cited))
 			cited, b.known[c] = append(cited, c), index
@@ -121,8 +131,7 @@ func (b *Book) publish(rules *policy.Rules) error {
 		e.index[i] = index
 	}
 	b.cited.Store(&cited)
-	b.current.Store(e)
-	return nil
+	return e, nil
 }
 
 // Asks implements check.Asking.
@@ -152,14 +161,15 @@ func (b *Book) citation(i check.RuleIndex) *citation {
 }
 
 // Judge implements check.Rules.
-func (b *Book) Judge(c check.Case) (out check.Judgement) {
+func (b *Book) Judge(c check.Case) check.Judgement { return b.current.Load().judge(&c, b.attempts) }
+
+func (e *edition) judge(c *check.Case, contacts Attempts) (out check.Judgement) {
 	var q policy.Question
 	var j policy.Judgement
-	b.ask(&c, &q)
-	e := b.current.Load()
+	ask(c, contacts, &q)
 	e.rules.Judge(&q, &j)
 	for _, f := range j.Failed() {
-		if !told(&f, &c) {
+		if !told(&f, c) {
 			continue
 		}
 		out.Fail(check.Failure{Code: codes[f.Code], Rule: e.cite(f.Rule), Defers: j.Outcome == policy.Defer})
@@ -180,7 +190,7 @@ func (b *Book) Judge(c check.Case) (out check.Judgement) {
 }
 
 // ask puts a case into the words of the rules. A grant that begins later is none yet.
-func (b *Book) ask(c *check.Case, q *policy.Question) {
+func ask(c *check.Case, contacts Attempts, q *policy.Question) {
 	*q = policy.Question{
 		Number: c.Number, Channel: c.Channel, Class: c.Class, At: c.At, Seller: c.Brand, Registries: c.Registries,
 		Status: c.Status, Level: c.Record.Level, Confirmed: c.Record.Confirmed, GrantedAt: c.Record.GrantedAt.Time(),
@@ -192,8 +202,8 @@ func (b *Book) ask(c *check.Case, q *policy.Question) {
 	if c.Status == consent.StatusGranted && q.GrantedAt.After(c.At) {
 		q.Status = consent.None
 	}
-	if b.attempts != nil {
-		q.Attempts, q.Brand = b.attempts, b.attempts.Brand(c.Brand)
+	if contacts != nil {
+		q.Attempts, q.Brand = contacts, contacts.Brand(c.Brand)
 	}
 }
 
