@@ -1,8 +1,10 @@
-// Package access decides who may do what: callers, their keys and roles, and the one gate that every operation passes.
+// Package access decides who may do what: people and keys, their roles and brands, and the one gate that every operation
+// passes.
 //
 // A key is shown once, when it is made; what is kept is its SHA-256, which is enough for a secret of 160 random bits.
-// Every key made or revoked and every call refused to a known caller is an entry in the ledger. A revoked key is
-// refused from the moment at which its revocation was acknowledged.
+// How people prove who they are is kept elsewhere. Every key made or revoked, every person let in, changed or disabled,
+// and every call refused to a known caller is an entry in the ledger. A revoked key and a disabled person are refused
+// from the moment at which that was acknowledged.
 package access
 
 import (
@@ -26,9 +28,9 @@ import (
 	"github.com/consentline/consentline/internal/ledger"
 )
 
-// Caller is who makes a call: the holder of a key, or the process that owns the data directory.
+// Caller is who makes a call: a person who is signed in, the holder of a key, or the process that owns the data directory.
 type Caller struct {
-	ID     string // as entries name it, such as key:k3v9…
+	ID     string // as entries name it, such as key:k3v9… or person:7h2d…
 	Name   string
 	Role   Role
 	Brands []consent.BrandID // the only ones the caller may act for; empty: all
@@ -36,6 +38,9 @@ type Caller struct {
 
 // Local is the caller behind the command line on the machine that holds the data: whoever can read the master key.
 var Local = &Caller{ID: "local", Name: "local command line", Role: Admin}
+
+// IsPerson reports whether the caller is a person who signed in, not a key.
+func (c *Caller) IsPerson() bool { return strings.HasPrefix(c.ID, personCaller) }
 
 // Can reports whether the caller's role includes a permission.
 func (c *Caller) Can(p Permission) bool { return c.Role.Includes(p) }
@@ -62,11 +67,11 @@ type Key struct {
 // ErrUnknownKey says that a call carried no key, or one that is not in force.
 var ErrUnknownKey = errors.New("the key is missing, unknown, expired or revoked")
 
-// ErrNotFound says that there is no key with an ID.
-var ErrNotFound = errors.New("no such key")
+// ErrNotFound says that there is no key or person with an ID.
+var ErrNotFound = errors.New("no such key or person")
 
-// ErrLastAdmin says that a key would end itself and leave no key that can make others.
-var ErrLastAdmin = errors.New("this is the last admin key: make another before you revoke it, or revoke it from the command line")
+// ErrLastAdmin says that nobody would be left who can make keys and let people in.
+var ErrLastAdmin = errors.New("this is the last admin: let another in or make another admin key first, or do this from the command line")
 
 // DeniedError says that a caller may not do what they asked for.
 type DeniedError struct {
@@ -74,42 +79,48 @@ type DeniedError struct {
 	Permission Permission
 	Brand      consent.BrandID // set when the caller may do it, but not for this brand
 
-	Only []consent.BrandID // the brands for which the caller may do it
+	Only   []consent.BrandID // the brands for which the caller may do it
+	Person bool              // whether the caller is a person, not a key
 }
 
 func (e *DeniedError) Error() string {
+	who, role, another, other := "this key", "a key with role ", "another key", "one"
+	if e.Person {
+		who, role, another, other = "you", "people with role ", "an admin", "somebody"
+	}
 	if e.Brand != "" {
 		// What was asked for is not repeated: it may be anything, a number too.
-		return fmt.Sprintf("this key may not act for that brand, only for %s: ask for another key", list(e.Only))
+		return fmt.Sprintf("%s may not act for that brand, only for %s: ask for %s", who, list(e.Only), another)
 	}
-	return fmt.Sprintf("a key with role %s may not %s: ask for one with role %s", e.Role, e.Permission, rolesWith(e.Permission))
+	return fmt.Sprintf("%s%s may not %s: ask for %s with role %s", role, e.Role, e.Permission, other, rolesWith(e.Permission))
 }
 
-// InvalidError says which field of a key is wrong, and what would be right.
+// InvalidError says which field of a key or person is wrong, and what would be right.
 type InvalidError struct{ Field, Reason string }
 
 func (e *InvalidError) Error() string { return fmt.Sprintf("field %q: %s", e.Field, e.Reason) }
 
-// Appender takes the entries that keys and denials make.
+// Appender takes the entries that keys, people and denials make.
 type Appender interface {
 	AppendOne(context.Context, ledger.Item) (ledger.Result, error)
 }
 
-// Gate knows the keys in force. It is safe for concurrent use.
+// Gate knows the keys and people in force. It is safe for concurrent use.
 type Gate struct {
 	ledger Appender
 	now    func() time.Time
 
-	changing sync.Mutex // held by whoever changes a key, until the change is committed
+	changing sync.Mutex // held by whoever changes a key or a person, until the change is committed
 
-	mu      sync.Mutex
+	mu      sync.Mutex // guards:
 	keys    map[string]Key
-	since   map[string]uint64        // the entry that put each key in force
+	people  map[string]Person
+	since   map[string]uint64        // the entry that put each caller in force
 	brands  map[consent.BrandID]bool // those that are defined
 	inForce atomic.Pointer[holders]
 }
 
-// holders are the keys in force: by the hash of their secrets, and by the IDs of their callers.
+// holders are the callers in force: keys by the hash of their secrets, and all by their IDs.
 type holders struct {
 	byHash map[[32]byte]*holder
 	byID   map[string]*holder
@@ -118,11 +129,15 @@ type holders struct {
 type holder struct {
 	Caller
 	expires time.Time
+	invited bool // a person who has not come in yet
 }
 
-// New returns a gate that knows no key yet.
+// New returns a gate that knows no key and nobody yet.
 func New(l Appender, now func() time.Time) *Gate {
-	g := &Gate{ledger: l, now: now, keys: map[string]Key{}, since: map[string]uint64{}, brands: map[consent.BrandID]bool{}}
+	g := &Gate{
+		ledger: l, now: now, keys: map[string]Key{}, people: map[string]Person{}, since: map[string]uint64{},
+		brands: map[consent.BrandID]bool{},
+	}
 	g.inForce.Store(&holders{})
 	return g
 }
@@ -137,23 +152,31 @@ func (g *Gate) Authenticate(secret string) (*Caller, error) {
 	return &h.Caller, nil
 }
 
-// InForce returns nil while the key of a caller is in force, and ErrUnknownKey from the moment at which it was revoked
-// or has expired. Whatever lasts, such as a stream, asks again before each piece that it reads or tells.
+// InForce returns nil while a caller is in force, and ErrUnknownKey from the moment at which the key was revoked or has
+// expired, or the person was disabled. Whatever lasts, such as a stream, asks again before each piece that it reads or
+// tells.
 func (g *Gate) InForce(c *Caller) error {
 	if c.ID == Local.ID {
 		return nil
 	}
-	if h, ok := g.inForce.Load().byID[c.ID]; !ok || g.expired(h) {
-		return ErrUnknownKey
+	_, err := g.Caller(c.ID)
+	return err
+}
+
+// Caller returns the caller in force with an ID, as it may act now, or ErrUnknownKey.
+func (g *Gate) Caller(id string) (*Caller, error) {
+	h, ok := g.inForce.Load().byID[id]
+	if !ok || g.expired(h) {
+		return nil, ErrUnknownKey
 	}
-	return nil
+	return &h.Caller, nil
 }
 
 func (g *Gate) expired(h *holder) bool { return !h.expires.IsZero() && !g.now().Before(h.expires) }
 
 // Authorize returns nil if the caller may do this. A denial is recorded, in a transaction of its own, and is an error.
 func (g *Gate) Authorize(ctx context.Context, c *Caller, p Permission, brands ...consent.BrandID) error {
-	denied := &DeniedError{Role: c.Role, Permission: p}
+	denied := &DeniedError{Role: c.Role, Permission: p, Person: c.IsPerson()}
 	if c.Can(p) {
 		i := slices.IndexFunc(brands, func(b consent.BrandID) bool { return !c.For(b) })
 		if i < 0 {
@@ -198,9 +221,13 @@ func list(brands []consent.BrandID) string {
 }
 
 const (
-	kindKey   = "key"
-	kindBrand = "brand" // as package catalog names what it defines
-	keyPrefix = "cl_"
+	kindKey    = "key"
+	kindPerson = "person"
+	kindBrand  = "brand" // as package catalog names what it defines
+	keyPrefix  = "cl_"
+
+	keyCaller    = "key:"
+	personCaller = "person:"
 )
 
 // Create makes a key and returns its secret, which is not kept.
@@ -218,7 +245,7 @@ func (g *Gate) Create(ctx context.Context, by *Caller, k Key) (Key, string, erro
 	k.ID, k.Hash, k.CreatedBy = newID(), hex.EncodeToString(sum[:]), by.ID
 	k.CreatedAt = ledger.Time(g.now().UTC().Truncate(time.Microsecond))
 	k.RevokedAt, k.RevokedBy = nil, ""
-	return k, secret, g.define(ctx, by, k, 0)
+	return k, secret, g.define(ctx, by, kindKey, k.ID, k, 0)
 }
 
 func (k *Key) validate() error {
@@ -236,7 +263,7 @@ func (k *Key) validate() error {
 func (g *Gate) Revoke(ctx context.Context, by *Caller, id string) (Key, error) {
 	g.changing.Lock()
 	defer g.changing.Unlock()
-	seen := g.seen(id)
+	seen := g.seen(keyCaller + id)
 	k, err := g.Key(id)
 	if err != nil {
 		return Key{}, err
@@ -244,75 +271,84 @@ func (g *Gate) Revoke(ctx context.Context, by *Caller, id string) (Key, error) {
 	if k.RevokedAt != nil {
 		return k, nil
 	}
-	if by.ID != Local.ID && g.lastAdmin(k) {
+	if by.ID != Local.ID && g.lastAdmin(keyCaller+k.ID) {
 		return Key{}, ErrLastAdmin
 	}
 	at := ledger.Time(g.now().UTC().Truncate(time.Microsecond))
 	k.RevokedAt, k.RevokedBy = &at, by.ID
-	return k, g.define(ctx, by, k, seen)
+	return k, g.define(ctx, by, kindKey, k.ID, k, seen)
 }
 
-// lastAdmin reports whether no other key in force may manage keys for all brands.
-func (g *Gate) lastAdmin(k Key) bool {
-	manages := func(c *Caller) bool { return c.Can(ManageKeys) && len(c.Brands) == 0 }
-	own := "key:" + k.ID
+// lastAdmin reports whether nobody else in force may make keys and let people in, for all brands. Who was invited and
+// never came in does not count.
+func (g *Gate) lastAdmin(id string) bool {
 	last := false
-	for id, h := range g.inForce.Load().byID {
+	for other, h := range g.inForce.Load().byID {
 		switch {
-		case !manages(&h.Caller) || g.expired(h):
-		case id == own:
+		case !h.manages() || g.expired(h):
+		case other == id:
 			last = true
-		default:
+		case !h.invited:
 			return false
 		}
 	}
 	return last
 }
 
-// seen returns the entry that put in force what is known of a key.
+func (h *holder) manages() bool {
+	return h.Can(ManageKeys) && h.Can(ManagePeople) && len(h.Brands) == 0
+}
+
+// seen returns the entry that put in force what is known of a caller.
 func (g *Gate) seen(id string) uint64 {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.since[id]
 }
 
-// define records the key; Apply, called when the entry is committed, puts it in force.
-func (g *Gate) define(ctx context.Context, by *Caller, k Key, seen uint64) error {
-	item, err := ledger.Define(ledger.KindAccess, by.ID, kindKey, k.ID, k)
+// define records a key or a person; Apply, called when the entry is committed, puts it in force.
+func (g *Gate) define(ctx context.Context, by *Caller, kind, id string, body any, seen uint64) error {
+	item, err := ledger.Define(ledger.KindAccess, by.ID, kind, id, body)
 	if err != nil {
 		return err
 	}
 	item.Widens = seen == 0
-	_, err = g.ledger.AppendOne(ctx, item.IfStill(kindKey, k.ID, seen))
+	_, err = g.ledger.AppendOne(ctx, item.IfStill(kind, id, seen))
 	return err
 }
 
-// Apply puts a committed key in force and learns of brands; definitions of other kinds are ignored.
+// Apply puts a committed key or person in force and learns of brands; definitions of other kinds are ignored.
 func (g *Gate) Apply(d ledger.Definition) error {
-	if d.Kind == kindBrand {
-		g.mu.Lock()
-		defer g.mu.Unlock()
-		g.brands[consent.BrandID(d.ID)] = true
-		return nil
-	}
-	if d.Kind != kindKey {
-		return nil
-	}
-	var k Key
-	if err := json.Unmarshal(d.Body, &k); err != nil {
-		return fmt.Errorf("key %q: %w", d.ID, err)
-	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.put(k)
-	g.since[k.ID] = d.Seq
+	switch d.Kind {
+	case kindBrand:
+		g.brands[consent.BrandID(d.ID)] = true
+		return nil
+	case kindKey:
+		var k Key
+		if err := json.Unmarshal(d.Body, &k); err != nil {
+			return fmt.Errorf("key %q: %w", d.ID, err)
+		}
+		g.keys[k.ID] = k
+		g.since[keyCaller+k.ID] = d.Seq
+	case kindPerson:
+		var p Person
+		if err := json.Unmarshal(d.Body, &p); err != nil {
+			return fmt.Errorf("person %q: %w", d.ID, err)
+		}
+		g.people[p.ID] = p
+		g.since[personCaller+p.ID] = d.Seq
+	default:
+		return nil
+	}
+	g.publish()
 	return nil
 }
 
-// put publishes the keys in force. The caller holds mu.
-func (g *Gate) put(k Key) {
-	g.keys[k.ID] = k
-	next := &holders{byHash: make(map[[32]byte]*holder, len(g.keys)), byID: make(map[string]*holder, len(g.keys))}
+// publish puts in force what is known. The caller holds mu.
+func (g *Gate) publish() {
+	next := &holders{byHash: make(map[[32]byte]*holder, len(g.keys)), byID: make(map[string]*holder, len(g.keys)+len(g.people))}
 	for _, k := range g.keys {
 		if k.RevokedAt != nil {
 			continue
@@ -321,11 +357,17 @@ func (g *Gate) put(k Key) {
 		if err != nil || len(sum) != sha256.Size {
 			continue // no secret has such a hash
 		}
-		h := &holder{Caller: Caller{ID: "key:" + k.ID, Name: k.Name, Role: k.Role, Brands: k.Brands}}
+		h := &holder{Caller: Caller{ID: keyCaller + k.ID, Name: k.Name, Role: k.Role, Brands: k.Brands}}
 		if k.ExpiresAt != nil {
 			h.expires = time.Time(*k.ExpiresAt)
 		}
 		next.byHash[[32]byte(sum)], next.byID[h.ID] = h, h
+	}
+	for _, p := range g.people {
+		if p.DisabledAt == nil {
+			h := &holder{Caller: Caller{ID: p.CallerID(), Name: p.Name, Role: p.Role, Brands: p.Brands}, invited: p.JoinedAt == nil}
+			next.byID[h.ID] = h
+		}
 	}
 	g.inForce.Store(next)
 }

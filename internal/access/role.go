@@ -21,6 +21,9 @@ const (
 // Roles lists every role.
 var Roles = []Role{Admin, Compliance, Marketer, Agent, Viewer, Sender}
 
+// PeopleRoles lists the roles that people have; a sender is a system.
+var PeopleRoles = []Role{Admin, Compliance, Marketer, Agent, Viewer}
+
 // Permission is one thing that a role may include.
 type Permission string
 
@@ -44,12 +47,14 @@ const (
 	ReportAttempts Permission = "report attempts"
 	ReadMetrics    Permission = "read metrics"
 	ChangeRules    Permission = "change the rules"
+	ManagePeople   Permission = "manage people"
 )
 
 // Permissions lists every permission.
 var Permissions = []Permission{
 	RecordConsent, ImportConsent, LookUp, ReadHistory, Check, Scrub, ReadCatalog, ChangeCatalog, ChangeWording, ChangeLists,
 	ManageKeys, ReadChanges, Export, SeeNumbers, ReadEntries, ReportAttempts, ReadMetrics, ChangeRules,
+	ManagePeople,
 }
 
 var granted = map[Role][]Permission{

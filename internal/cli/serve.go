@@ -54,7 +54,7 @@ type started struct {
 	Address string `json:"address"`
 	Data    string `json:"data"`
 	Key     string `json:"key,omitempty"` // of an admin; only when there was none
-	Console string `json:"console"`       // with a first key, a link that signs in once
+	Console string `json:"console"`       // at the first start, a link that lets the first person in once
 }
 
 // Run serves until the context ends.
@@ -155,15 +155,17 @@ func (c *serveCmd) greet(ctx context.Context, a *App, s *server.Server, addr net
 	out := started{Address: "http://" + addr.String(), Data: c.Data}
 	out.Console = out.Address + "/console/"
 	if len(s.Gate.Keys()) == 0 {
-		key, secret, err := s.Gate.Create(ctx, access.Local, access.Key{Name: "first admin key", Role: access.Admin})
+		_, secret, err := s.Gate.Create(ctx, access.Local, access.Key{Name: "first admin key", Role: access.Admin})
 		if err != nil {
 			return fmt.Errorf("make the first admin key: %w", err)
 		}
-		link, err := s.Sessions.Link(ctx, key.ID, firstLinkLasts)
+		out.Key = secret
+	}
+	if len(s.Gate.People()) == 0 && out.Key != "" {
+		link, err := s.People.FirstLink(ctx, firstLinkLasts)
 		if err != nil {
 			return fmt.Errorf("make the first link to the console: %w", err)
 		}
-		out.Key = secret
 		out.Console += "enter/" + link
 	}
 	if _, err := own(c.Data, a.Now(), addr.String()); err != nil {
@@ -178,7 +180,7 @@ func (c *serveCmd) greet(ctx context.Context, a *App, s *server.Server, addr net
 	key := "there is one already; make another with: consentline keys create --data " + c.Data + " --role admin NAME"
 	if out.Key != "" {
 		key = out.Key + "  (shown only now: keep it)"
-		console += "  (signs you in once, within an hour)"
+		console += "  (lets the first person in, once, within an hour)"
 	}
 	_, err := fmt.Fprintf(a.Out, "Consentline answers at %s\n  documentation  %s/docs\n  admin key      %s\n  console        %s\n", out.Address, out.Address, key, console)
 	return err

@@ -108,6 +108,7 @@ func about(detail json.RawMessage) string {
 		List                       struct{ Name string }
 		Added, Removed             int
 		SignedIn                   string `json:"signed_in"`
+		Credential, Done           string
 	}
 	if err := json.Unmarshal(detail, &d); err != nil {
 		return ""
@@ -121,6 +122,8 @@ func about(detail json.RawMessage) string {
 		return fmt.Sprintf("list %s: %d added, %d removed", d.List.Name, d.Added, d.Removed)
 	case d.SignedIn != "":
 		return "signed in to the " + d.SignedIn
+	case d.Credential != "":
+		return d.Credential + " " + d.Done
 	}
 	return d.Made
 }

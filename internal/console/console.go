@@ -18,6 +18,7 @@ import (
 	"github.com/consentline/consentline/internal/check"
 	forms "github.com/consentline/consentline/internal/form"
 	"github.com/consentline/consentline/internal/ledger"
+	"github.com/consentline/consentline/internal/people"
 	"github.com/consentline/consentline/internal/preference"
 	"github.com/consentline/consentline/internal/report"
 	"github.com/consentline/consentline/internal/session"
@@ -36,6 +37,7 @@ type Config struct {
 	Tree     *transparency.Tree
 	Signer   *transparency.Signer
 	Sessions *session.Sessions
+	People   *people.People
 	Reports  *report.Reports
 	Links    *preference.Links
 	Forms    *forms.Forms
@@ -71,7 +73,24 @@ func (s *console) routes() {
 	s.open("POST /console/sign-in", s.signIn)
 	s.open("GET /console/enter/{link}", s.showEnter)
 	s.open("POST /console/enter/{link}", s.enter)
+	s.open("POST /console/sign-in/code", s.secondFactor)
 	s.page("POST /console/sign-out", "", s.signOut)
+
+	s.page("GET /console/account", "", s.account)
+	s.page("GET /console/account/again", "", s.signInAgain)
+	s.page("POST /console/account/password", "", s.changePassword)
+	s.page("POST /console/account/generator", "", s.enrolGenerator)
+	s.page("POST /console/account/generator/remove", "", s.removeGenerator)
+	s.page("POST /console/account/codes", "", s.makeRecoveryCodes)
+	s.page("POST /console/account/passkeys", "", s.addPasskey)
+	s.page("POST /console/account/passkeys/{id}/remove", "", s.removePasskey)
+	s.page("POST /console/account/sessions/{id}/end", "", s.endSession)
+	s.page("POST /console/account/sessions/end", "", s.endOtherSessions)
+
+	s.page("GET /console/staff", access.ManagePeople, s.staff)
+	s.page("POST /console/staff", access.ManagePeople, s.invite)
+	s.page("GET /console/staff/{id}", access.ManagePeople, s.member)
+	s.page("POST /console/staff/{id}", access.ManagePeople, s.changeMember)
 
 	s.page("GET /console/{$}", access.LookUp, s.overview)
 	s.page("GET /console/number", access.LookUp, s.showSearch)

@@ -130,7 +130,7 @@ func (f *fixture) as(r access.Role, brands ...consent.BrandID) *visitor {
 
 func (b *visitor) signIn(secret string) {
 	b.f.t.Helper()
-	token, err := b.f.Sessions.SignIn(b.f.t.Context(), secret)
+	token, err := b.f.Sessions.SignIn(b.f.t.Context(), secret, "")
 	if err != nil {
 		b.f.t.Fatal(err)
 	}

@@ -30,6 +30,7 @@ var functions = template.FuncMap{
 	"plus":       func(a, b int) int { return a + b },
 	"short":      func(s string) string { return s[:min(len(s), 12)] },
 	"dict":       dict,
+	"hours":      func(d time.Duration) string { return itoa(int(d.Hours())) + " hours" },
 	"str":        text,
 }
 

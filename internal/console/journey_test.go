@@ -72,7 +72,7 @@ func TestInABrowserTheKeyboardIsEnough(t *testing.T) {
 	f.record(yes(alice))
 	_, secret := f.key(access.Agent)
 	c := browser.Start(t, f.http.URL)
-	c.Visit(f.http.URL + "/console/sign-in")
+	c.Visit(f.http.URL + "/console/sign-in?with=key")
 	c.Enter(secret)
 	c.Run(chromedp.KeyEvent(kb.Tab))
 	if got := c.Focused(); got != "Skip to the content" {
@@ -123,7 +123,7 @@ func TestInABrowserEveryPageIsForEverybody(t *testing.T) {
 }
 
 func signIn(c *browser.Browser, base, secret string) {
-	c.Visit(base + "/console/sign-in")
+	c.Visit(base + "/console/sign-in?with=key")
 	c.Run(chromedp.SendKeys("#key", secret, chromedp.ByQuery))
-	c.Press("main form button")
+	c.Press("main form details button")
 }

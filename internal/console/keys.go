@@ -2,12 +2,10 @@ package console
 
 import (
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/consentline/consentline/internal/access"
-	"github.com/consentline/consentline/internal/consent"
 	"github.com/consentline/consentline/internal/ledger"
 )
 
@@ -30,7 +28,7 @@ func (s *console) keys(v *visit) error { return s.renderKeys(v, http.StatusOK, f
 func (s *console) renderKeys(v *visit, status int, f form, page keysPage) error {
 	page.Roles, page.Choices = access.Roles, s.choices(v)
 	for _, k := range s.Gate.Keys() {
-		if !reaches(v.caller, k) {
+		if !within(v.caller, k.Brands) {
 			continue
 		}
 		row := keyRow{Key: k, By: s.nameOf(k.CreatedBy), State: "in force"}
@@ -45,11 +43,6 @@ func (s *console) renderKeys(v *visit, status int, f form, page keysPage) error 
 	return s.render(v, status, "keys", view{Title: "Keys", Section: "/console/keys", Form: f, Page: page})
 }
 
-// reaches reports whether a key can do nothing for brands that are not the visitor's.
-func reaches(c *access.Caller, k access.Key) bool {
-	return len(c.Brands) == 0 || len(k.Brands) > 0 && !slices.ContainsFunc(k.Brands, func(b consent.BrandID) bool { return !c.For(b) })
-}
-
 // createKey makes a key and shows its secret in the answer itself: it is nowhere else to be read from.
 func (s *console) createKey(v *visit) error {
 	f, err := v.typed()
@@ -57,19 +50,7 @@ func (s *console) createKey(v *visit) error {
 		return err
 	}
 	k := access.Key{Name: strings.TrimSpace(f.Value("name")), Role: access.Role(f.Value("role"))}
-	var brands []consent.BrandID
-	for _, b := range f.Values["brands"] {
-		if _, err := s.Catalog.Brand(b); err != nil {
-			return errNoPage
-		}
-		brands = append(brands, consent.BrandID(b))
-	}
-	k.Brands = brands
-	// A key must not reach further than the key that makes it.
-	if len(brands) == 0 {
-		brands = []consent.BrandID{consent.Any}
-	}
-	if err := s.Gate.Authorize(v.ctx(), v.caller, access.ManageKeys, brands...); err != nil {
+	if k.Brands, err = s.brandsTicked(v, f, access.ManageKeys); err != nil {
 		return err
 	}
 	expires, err := f.at("expires_at")
@@ -94,11 +75,7 @@ func (s *console) revokeKey(v *visit) error {
 	if err != nil {
 		return err
 	}
-	brands := k.Brands
-	if len(brands) == 0 {
-		brands = []consent.BrandID{consent.Any}
-	}
-	if err := s.Gate.Authorize(v.ctx(), v.caller, access.ManageKeys, brands...); err != nil {
+	if err := s.Gate.Authorize(v.ctx(), v.caller, access.ManageKeys, orAll(k.Brands)...); err != nil {
 		return err
 	}
 	if _, err := s.Gate.Revoke(v.ctx(), v.caller, k.ID); err != nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/consentline/consentline/internal/access"
 	"github.com/consentline/consentline/internal/act"
 	"github.com/consentline/consentline/internal/catalog"
+	"github.com/consentline/consentline/internal/credential"
 	forms "github.com/consentline/consentline/internal/form"
 	"github.com/consentline/consentline/internal/ledger"
 	"github.com/consentline/consentline/internal/suppression"
@@ -31,7 +32,7 @@ var assetFiles embed.FS
 func secure(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
-		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
+		h.Set("Content-Security-Policy", policy)
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "same-origin")
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
@@ -40,6 +41,12 @@ func secure(next http.Handler) http.Handler {
 		next.ServeHTTP(w, r)
 	})
 }
+
+// policy is what pages may load. Those on which a browser is asked for a passkey may run our own script besides.
+const (
+	policy       = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+	scriptPolicy = policy + "; script-src 'self'"
+)
 
 // maxForm bounds what a form may send: a list pasted into a field has a few thousand numbers.
 const maxForm = 1 << 20
@@ -72,6 +79,7 @@ type visit struct {
 	w      http.ResponseWriter
 	caller *access.Caller
 	token  string
+	began  time.Time // when the visitor proved who they are
 }
 
 func (v *visit) ctx() context.Context { return v.Context() }
@@ -120,6 +128,7 @@ type view struct {
 	Notice  string
 	Form    form
 	Page    any
+	Script  bool // whether the page runs our script
 }
 
 type navItem struct {
@@ -135,6 +144,7 @@ var navigation = []navItem{
 	{"/console/forms", "Forms", access.ReadCatalog},
 	{"/console/lists", "Lists", access.ReadCatalog},
 	{"/console/definitions", "Brands, purposes, senders", access.ReadCatalog},
+	{"/console/staff", "Staff and roles", access.ManagePeople},
 	{"/console/keys", "Keys", access.ManageKeys},
 	{"/console/audit", "Audit", access.ReadEntries},
 }
@@ -150,6 +160,12 @@ var notices = map[string]string{
 	"accepted":   "Accepted as the person's own act.",
 	"dismissed":  "Dismissed. The record stays a no.",
 	"revoked":    "The key is revoked.",
+	"enabled":    "Enabled. They sign in as before, or with a new link.",
+	"disabled":   "Disabled. All their sessions and links have ended.",
+	"ended":      "Signed out.",
+	"password":   "Your password is set. You are signed out everywhere else.",
+	"removed":    "Removed.",
+	"passkey":    "The passkey is added. You can sign in with it alone.",
 }
 
 // render sends a page. It is rendered in full first, so that an error does not leave half a page behind.
@@ -170,6 +186,9 @@ func (s *console) render(v *visit, status int, name string, out view) error {
 		return fmt.Errorf("render %s: %w", name, err)
 	}
 	v.w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	if out.Script {
+		v.w.Header().Set("Content-Security-Policy", scriptPolicy)
+	}
 	v.w.WriteHeader(status)
 	if _, err := body.WriteTo(v.w); err != nil {
 		s.Log.DebugContext(v.ctx(), "the visitor left before the page was sent", "error", err)
@@ -195,7 +214,11 @@ func (s *console) fail(v *visit, err error) {
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.Is(err, errSignedOut):
-		if err := s.askToSignIn(v); err == nil {
+		if err := s.askToSignIn(v, ""); err == nil {
+			return
+		}
+	case errors.Is(err, errStale):
+		if err := s.askToSignIn(v, "Sign in again to change how you sign in."); err == nil {
 			return
 		}
 	case errors.As(err, &denied):
@@ -204,6 +227,8 @@ func (s *console) fail(v *visit, err error) {
 		errors.Is(err, suppression.ErrNotFound), errors.Is(err, access.ErrNotFound),
 		errors.Is(err, forms.ErrNotFound):
 		status, text = http.StatusNotFound, "There is nothing here: it never was, you may not see it, or its link has ended."
+	case errors.Is(err, access.ErrLastAdmin):
+		status, text = http.StatusConflict, "Somebody must stay who can make keys and let people in: "+err.Error()+"."
 	case errors.Is(err, ledger.ErrChanged):
 		status, text = http.StatusConflict, "Somebody else changed this at the same moment. Look at what they made of it, and try again."
 	case errors.As(err, &tooLarge):
@@ -243,6 +268,7 @@ func (f *form) wrong(err error) error {
 	var c *catalog.InvalidError
 	var l *suppression.InvalidError
 	var k *access.InvalidError
+	var p *credential.InvalidError
 	switch {
 	case errors.As(err, &a):
 		f.Field, f.Problem = a.Field, a.Reason
@@ -252,6 +278,10 @@ func (f *form) wrong(err error) error {
 		f.Field, f.Problem = l.Field, l.Reason
 	case errors.As(err, &k):
 		f.Field, f.Problem = k.Field, k.Reason
+	case errors.As(err, &p):
+		f.Field, f.Problem = p.Field, p.Reason
+	case errors.Is(err, access.ErrExists):
+		f.Field, f.Problem = "login", "is somebody's already: choose another, or change that person"
 	case errors.Is(err, catalog.ErrExists), errors.Is(err, suppression.ErrExists), errors.Is(err, forms.ErrExists):
 		f.Field, f.Problem = "id", "is taken already: choose another"
 	default:

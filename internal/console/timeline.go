@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/consentline/consentline/internal/access"
 	"github.com/consentline/consentline/internal/consent"
 	"github.com/consentline/consentline/internal/ledger"
 )
@@ -78,8 +79,14 @@ func (s *console) event(e *ledger.Entry) event {
 	return ev
 }
 
-// nameOf says who was authenticated, by the name of their key where it is known.
+// nameOf says who was authenticated, by their name or that of their key where it is known.
 func (s *console) nameOf(by string) string {
+	if id, ok := access.PersonID(by); ok {
+		if p, err := s.Gate.Person(id); err == nil {
+			return p.Name + " (" + p.Login + ")"
+		}
+		return by
+	}
 	id, ok := strings.CutPrefix(by, "key:")
 	if !ok {
 		return by

@@ -33,6 +33,7 @@ import (
 	"github.com/consentline/consentline/internal/messaging/filelog"
 	"github.com/consentline/consentline/internal/messaging/providers"
 	"github.com/consentline/consentline/internal/optin"
+	"github.com/consentline/consentline/internal/people"
 	"github.com/consentline/consentline/internal/preference"
 	"github.com/consentline/consentline/internal/report"
 	"github.com/consentline/consentline/internal/rulebook"
@@ -93,6 +94,7 @@ type Server struct {
 	Attempts *attempt.Attempts
 	Feed     *changefeed.Feed
 	Sessions *session.Sessions
+	People   *people.People
 	Reports  *report.Reports
 	Links    *preference.Links
 	Forms    *form.Forms

@@ -40,6 +40,7 @@ type Vault struct {
 	digests Key
 	signing Key
 	notes   Key
+	staff   Key
 	check   [16]byte
 
 	macs sync.Pool // of hash.Hash, keyed for lookups
@@ -58,6 +59,7 @@ func Open(master []byte) (*Vault, error) {
 	}{
 		{&lookup, "lookup of numbers"}, {&sealing, "sealing of subjects"}, {&v.members, "members of lists"},
 		{&v.digests, "digests of keys and events"}, {&v.signing, "signing of the log"}, {&v.notes, "entries about no person"},
+		{&v.staff, "credentials of staff"},
 		{&check, "check of the master key"},
 	} {
 		derived, err := hkdf.Key(sha256.New, master, nil, "consentline v1: "+k.use, KeySize)
@@ -155,6 +157,9 @@ func (v *Vault) OpenSubject(id SubjectID, sealed []byte) (Subject, error) {
 
 // NotesKey is the key of entries that are about no person.
 func (v *Vault) NotesKey() Key { return v.notes }
+
+// StaffKey is the key under which it is kept how members of staff prove who they are.
+func (v *Vault) StaffKey() Key { return v.staff }
 
 // Seal seals a body under a key; place binds it to where it is kept.
 func (k Key) Seal(body []byte, place uint64) []byte { return seal(aead(k), body, placeBytes(place)) }
