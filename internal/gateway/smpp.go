@@ -12,7 +12,6 @@ import (
 
 	"github.com/consentline/consentline/internal/check"
 	"github.com/consentline/consentline/internal/consent"
-	"github.com/consentline/consentline/internal/messaging"
 	"github.com/consentline/consentline/internal/messaging/smpp"
 )
 
@@ -24,17 +23,15 @@ type SMPPConfig struct {
 	// Purposes tells what a message is for by its service_type, where its sender has no purpose of its own.
 	Purposes map[string]consent.PurposeID
 
-	// Inbound takes in what people write, before the ESME sees it. An error makes the SMSC send it again.
-	Inbound func(ctx context.Context, provider string, events []messaging.Event) error
-
-	Now func() time.Time
+	// Inbound takes in what the SMSC delivers, before the ESME sees it, as smpp.Inbox does. An error makes the SMSC
+	// deliver it again.
+	Inbound func(ctx context.Context, s *smpp.Short) error
 }
 
 // SMPP is a proxy between ESMEs and their SMSC. Each ESME binds with its own credentials, which the SMSC judges.
 type SMPP struct {
 	gate   *Gate
 	config SMPPConfig
-	joiner smpp.Joiner
 }
 
 // NewSMPP returns the proxy.
@@ -48,7 +45,7 @@ func NewSMPP(g *Gate, c SMPPConfig) (*SMPP, error) {
 	if c.Inbound == nil {
 		return nil, errors.New("inbound: what people write must be taken in")
 	}
-	return &SMPP{gate: g, config: c, joiner: smpp.Joiner{Now: c.Now}}, nil
+	return &SMPP{gate: g, config: c}, nil
 }
 
 // Serve takes in ESMEs until the context ends or the listener is closed.
@@ -67,13 +64,6 @@ func (p *SMPP) Serve(ctx context.Context, l net.Listener) error {
 		}
 		running.Go(func() { p.session(ctx, conn) })
 	}
-}
-
-// Tidy takes in long messages of which parts were lost. Run it every minute.
-func (p *SMPP) Tidy(ctx context.Context) error {
-	return p.joiner.Tidy(ctx, func(ctx context.Context, events []messaging.Event) error {
-		return p.config.Inbound(ctx, smpp.Name, events)
-	})
 }
 
 // pair is an ESME and its session with the SMSC.
@@ -206,11 +196,9 @@ func (pr *pair) fromSMSC(ctx context.Context, p smpp.Packet) (smpp.Status, []byt
 	if p.Command == smpp.DeliverSM {
 		if s, err := smpp.ParseShort(p.Body); err == nil {
 			// A message that cannot be read is the ESME's to refuse.
-			if events, err := smpp.Events(&pr.proxy.joiner, &s); err == nil && len(events) > 0 {
-				if err := pr.proxy.config.Inbound(ctx, smpp.Name, events); err != nil {
-					pr.proxy.gate.Log.ErrorContext(ctx, "a message could not be taken in, and is to be sent again", "error", err)
-					return smpp.TemporaryError, []byte{0}
-				}
+			if err := pr.proxy.config.Inbound(ctx, &s); err != nil && !errors.Is(err, smpp.ErrMalformed) {
+				pr.proxy.gate.Log.ErrorContext(ctx, "a message could not be taken in, and is to be sent again", "error", err)
+				return smpp.TemporaryError, []byte{0}
 			}
 		}
 	}

@@ -6,12 +6,10 @@ import (
 	"net"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/consentline/consentline/internal/catalog"
 	"github.com/consentline/consentline/internal/consent"
 	"github.com/consentline/consentline/internal/gateway"
-	"github.com/consentline/consentline/internal/messaging"
 	"github.com/consentline/consentline/internal/messaging/smpp"
 )
 
@@ -23,7 +21,7 @@ type exchange struct {
 	mu       sync.Mutex
 	smsc     *smpp.Session
 	got      []smpp.Short
-	taken    []messaging.Event
+	taken    []string // the texts
 	refuses  error
 	relayed  []smpp.Short // to the ESME
 	bindings []smpp.Bind
@@ -90,12 +88,12 @@ func newExchange(t testing.TB) *exchange {
 		}
 	})
 	p, err := gateway.NewSMPP(x.gate, gateway.SMPPConfig{
-		Upstream: center.Addr().String(), Now: time.Now, Purposes: map[string]consent.PurposeID{"ORD": "orders"},
-		Inbound: func(_ context.Context, _ string, events []messaging.Event) error {
+		Upstream: center.Addr().String(), Purposes: map[string]consent.PurposeID{"ORD": "orders"},
+		Inbound: func(_ context.Context, s *smpp.Short) error {
 			x.mu.Lock()
 			defer x.mu.Unlock()
 			if x.refuses == nil {
-				x.taken = append(x.taken, events...)
+				x.taken = append(x.taken, smpp.Decode(s.DataCoding, s.Message))
 			}
 			return x.refuses
 		},
@@ -205,8 +203,12 @@ func TestWhatPeopleWriteIsTakenInBeforeTheESMESeesIt(t *testing.T) {
 	if s := deliver("STOP"); s != smpp.TemporaryError || len(x.relayed) != 0 {
 		t.Errorf("got %#x, relayed %d: want it sent again", s, len(x.relayed))
 	}
+	x.refuses = smpp.ErrMalformed
+	if s := deliver("?"); s != smpp.OK || len(x.relayed) != 1 {
+		t.Errorf("what cannot be read is the ESME's to refuse: got %#x, relayed %d", s, len(x.relayed))
+	}
 	x.refuses = nil
-	if s := deliver("停止 🛑"); s != smpp.OK || len(x.taken) != 1 || x.taken[0].Text != "停止 🛑" || len(x.relayed) != 1 {
+	if s := deliver("停止 🛑"); s != smpp.OK || len(x.taken) != 1 || x.taken[0] != "停止 🛑" || len(x.relayed) != 2 {
 		t.Errorf("got %#x, taken %+v, relayed %d", s, x.taken, len(x.relayed))
 	}
 }

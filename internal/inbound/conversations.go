@@ -12,6 +12,7 @@ import (
 	"github.com/consentline/consentline/internal/messaging"
 	"github.com/consentline/consentline/internal/messaging/outbox"
 	"github.com/consentline/consentline/internal/messaging/providers"
+	"github.com/consentline/consentline/internal/messaging/smpp"
 	"github.com/consentline/consentline/internal/messaging/texts"
 	"github.com/consentline/consentline/internal/optin"
 	"github.com/consentline/consentline/internal/phone"
@@ -41,6 +42,7 @@ type Parts struct {
 type Conversations struct {
 	*Inbox
 	Providers *providers.Set
+	SMPP      *smpp.Inbox // takes in what an SMSC delivers
 }
 
 // Open puts the parts together and reads the programmes that are defined.
@@ -64,11 +66,12 @@ func Open(ctx context.Context, p Parts) (*Conversations, error) {
 		Now: p.Now, Texts: p.Texts, Keywords: p.Keywords, RevokeAllFrom: p.RevokeAllFrom,
 	})}
 	box.Settled = c.refused
+	c.SMPP = &smpp.Inbox{DB: p.DB, Vault: p.Vault, Now: p.Now, Take: func(ctx context.Context, events []messaging.Event) error {
+		_, err := c.Take(ctx, smpp.Name, events)
+		return err
+	}}
 	if client := p.Providers.SMPP(); client != nil {
-		client.Deliver = func(ctx context.Context, events []messaging.Event) error {
-			_, err := c.Take(ctx, "smpp", events)
-			return err
-		}
+		client.Deliver = c.SMPP.Deliver
 	}
 	return c, nil
 }
@@ -96,14 +99,10 @@ func (c *Conversations) Send(ctx context.Context) (int, error) { return c.Outbox
 func (c *Conversations) Tidy(ctx context.Context) (int, error) {
 	expired, err := c.OptIns.RunOnce(ctx)
 	purged, purgeErr := c.Outbox.Purge(ctx)
-	var lateErr error
-	if client := c.Providers.SMPP(); client != nil {
-		lateErr = client.Tidy(ctx)
-	}
-	return expired + purged, errors.Join(err, purgeErr, lateErr)
+	return expired + purged, errors.Join(err, purgeErr, c.SMPP.Tidy(ctx))
 }
 
 // ForgetNumber deletes what is kept of a number outside the ledger, as when its subject is erased.
 func (c *Conversations) ForgetNumber(ctx context.Context, n phone.Number) error {
-	return errors.Join(c.Forget(ctx, n), c.OptIns.Forget(ctx, n), c.Outbox.Forget(ctx, n))
+	return errors.Join(c.Forget(ctx, n), c.OptIns.Forget(ctx, n), c.Outbox.Forget(ctx, n), c.SMPP.Forget(ctx, n))
 }

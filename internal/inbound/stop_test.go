@@ -187,3 +187,23 @@ func TestADeactivatedNumberLosesEveryConsentAndWhatWaits(t *testing.T) {
 	f.want(t, alice, map[consent.Scope]consent.Status{offers: consent.StatusRevoked, orders: consent.StatusRevoked, offline: consent.StatusRevoked})
 	f.answered(t)
 }
+
+func TestTheSameWordsWithoutIDsAreOneActUnlessTheyEndSomethingNew(t *testing.T) {
+	f := open(t)
+	f.grant(t, alice, offers)
+	stop := f.text(alice, "21610", "STOP")
+	stop.Inferred = true
+	entries := f.head(t)
+	for range 3 {
+		f.take(t, stop)
+	}
+	if got := f.head(t); got != entries+1 {
+		t.Errorf("%d entries, want one", got-entries)
+	}
+	f.now = f.now.Add(time.Minute)
+	f.grant(t, alice, offers)
+	f.want(t, alice, map[consent.Scope]consent.Status{offers: consent.StatusGranted})
+	f.now = f.now.Add(time.Minute)
+	f.take(t, stop) // with the ID of the first one
+	f.want(t, alice, map[consent.Scope]consent.Status{offers: consent.StatusWithdrawn})
+}

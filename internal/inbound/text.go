@@ -2,9 +2,11 @@ package inbound
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -106,7 +108,7 @@ func (b *Inbox) stop(ctx context.Context, t *Taken) error {
 	if quiet {
 		t.Answer = ""
 	}
-	return b.append(ctx, t, items, func(ctx context.Context, tx store.Tx, seq uint64) error {
+	effect := func(ctx context.Context, tx store.Tx, seq uint64) error {
 		for _, s := range scopes {
 			if err := b.OptIns.End(ctx, tx, t.number, s, seq); err != nil {
 				return err
@@ -122,7 +124,23 @@ func (b *Inbox) stop(ctx context.Context, t *Taken) error {
 		}
 		_, err := b.Outbox.Put(ctx, tx, answer)
 		return err
-	})
+	}
+	stood := t.withdrawn(scopes)
+	if err := b.append(ctx, t, items, effect); err != nil || stood || !t.from.Inferred || !t.again() {
+		return err
+	}
+	// The same words as a little before, and what they ended has begun anew since: this is another message.
+	t.from.ID, t.Acts = rand.Text(), nil
+	answer = b.answer(t, kind, t.sender.Purpose, stopApart)
+	for i, s := range scopes {
+		items[i] = t.item(consent.Withdrawn, s, t.source())
+	}
+	return b.append(ctx, t, items, effect)
+}
+
+// again reports whether everything that followed from the event was recorded before.
+func (t *Taken) again() bool {
+	return !slices.ContainsFunc(t.Acts, func(a Act) bool { return !a.Again })
 }
 
 // withdrawn reports whether the person had withdrawn in all these scopes before.

@@ -45,6 +45,10 @@ type Event struct {
 	At      time.Time // when it happened; zero if the provider does not say
 	Code    string    // the provider's error code, of receipts
 
+	// Inferred says that the provider gives no IDs: ID was inferred from who wrote what, so that another message of the
+	// same words may have the same one.
+	Inferred bool
+
 	// Marketing says that an opt-out at the provider covers marketing alone.
 	Marketing bool
 }

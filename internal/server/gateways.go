@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/consentline/consentline/internal/gateway"
-	"github.com/consentline/consentline/internal/messaging"
 	"github.com/consentline/consentline/internal/messaging/twilio"
 )
 
@@ -79,11 +78,7 @@ func (s *Server) openSMPP(ctx context.Context, gate *gateway.Gate, l Listening, 
 		return errors.New("the configuration of providers names no SMSC: give it smpp with address and system_id")
 	}
 	proxy, err := gateway.NewSMPP(gate, gateway.SMPPConfig{
-		Upstream: upstream.Address, TLS: upstream.TLS, Now: s.Now, Purposes: s.config.Gateway.Purposes,
-		Inbound: func(ctx context.Context, provider string, events []messaging.Event) error {
-			_, err := s.Conversations.Take(ctx, provider, events)
-			return err
-		},
+		Upstream: upstream.Address, TLS: upstream.TLS, Purposes: s.config.Gateway.Purposes, Inbound: s.Conversations.SMPP.Deliver,
 	})
 	if err != nil {
 		return err
@@ -92,18 +87,7 @@ func (s *Server) openSMPP(ctx context.Context, gate *gateway.Gate, l Listening, 
 	if err != nil {
 		return err
 	}
-	d.add(listener, func(ctx context.Context, listener net.Listener) error {
-		ctx, stop := context.WithCancel(ctx)
-		ended := make(chan struct{})
-		go func() {
-			defer close(ended)
-			s.repeat(ctx, "smpp gateway", tidyEvery, func(ctx context.Context) (int, error) { return 0, proxy.Tidy(ctx) })
-		}()
-		err := proxy.Serve(ctx, listener)
-		stop()
-		<-ended
-		return err
-	})
+	d.add(listener, proxy.Serve)
 	return nil
 }
 

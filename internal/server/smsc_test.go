@@ -102,7 +102,7 @@ func TestAServerBindsToItsSMSCHearsStopAndHoldsApplicationsToIt(t *testing.T) {
 	ours := <-center.sessions
 	record(t, s, consent.Granted)
 
-	esme, err := smpp.New(smpp.Config{Address: addr, SystemID: "app", Password: "secret"}, s.Now)
+	esme, err := smpp.New(smpp.Config{Address: addr, SystemID: "app", Password: "secret"})
 	if err != nil {
 		t.Fatal(err)
 	}

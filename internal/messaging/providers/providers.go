@@ -97,7 +97,7 @@ func New(c Config, file messaging.Messenger, now func() time.Time) (*Set, error)
 		add(s, whatsapp.Name, c.WhatsApp, whatsapp.New),
 		add(s, generic.Name, c.Generic, generic.New),
 		add(s, smpp.Name, c.SMPP, func(v smpp.Config) (*smpp.Client, error) {
-			client, err := smpp.New(v, now)
+			client, err := smpp.New(v)
 			s.client = client
 			return client, err
 		}),

@@ -2,7 +2,6 @@ package smpp
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -33,11 +32,9 @@ type Config struct {
 // has ended. It implements messaging.Messenger.
 type Client struct {
 	config Config
-	now    func() time.Time
-	joiner Joiner
 
-	// Deliver takes in what people write. An error makes the SMSC send it again. Nil: it is refused.
-	Deliver func(ctx context.Context, events []messaging.Event) error
+	// Deliver takes in what the SMSC delivers, as Inbox.Deliver does. Nil: it is refused.
+	Deliver func(ctx context.Context, s *Short) error
 
 	reference atomic.Uint32 // of messages in several parts
 
@@ -47,14 +44,14 @@ type Client struct {
 }
 
 // New returns the client; it needs an address and a system ID.
-func New(c Config, now func() time.Time) (*Client, error) {
+func New(c Config) (*Client, error) {
 	if _, _, err := net.SplitHostPort(c.Address); err != nil || c.SystemID == "" {
 		return nil, errors.New("smpp: address (host:port) and system_id are needed")
 	}
 	if len(c.SystemID) > 15 || len(c.Password) > 8 || len(c.SystemType) > 12 {
 		return nil, errors.New("smpp: system_id has at most 15 bytes, password 8 and system_type 12")
 	}
-	return &Client{config: c, now: now, joiner: Joiner{Now: now}}, nil
+	return &Client{config: c}, nil
 }
 
 // bound returns a session that is bound, a new one if need be.
@@ -99,14 +96,6 @@ func (c *Client) dial(ctx context.Context) (net.Conn, error) {
 func (c *Client) Connect(ctx context.Context) error {
 	_, err := c.bound(ctx)
 	return err
-}
-
-// Tidy takes in long messages of which parts were lost. Run it every minute.
-func (c *Client) Tidy(ctx context.Context) error {
-	if c.Deliver == nil {
-		return nil
-	}
-	return c.joiner.Tidy(ctx, c.Deliver)
 }
 
 // Close unbinds.
@@ -198,65 +187,11 @@ func (c *Client) handle(ctx context.Context, p Packet) (Status, []byte) {
 	if err != nil {
 		return InvalidLength, []byte{0}
 	}
-	events, err := Events(&c.joiner, &s)
-	if err != nil {
+	switch err := c.Deliver(ctx, &s); {
+	case errors.Is(err, ErrMalformed):
 		return InvalidLength, []byte{0}
-	}
-	if len(events) > 0 {
-		if err := c.Deliver(ctx, events); err != nil {
-			return TemporaryError, []byte{0}
-		}
+	case err != nil:
+		return TemporaryError, []byte{0}
 	}
 	return OK, []byte{0} // message_id is unused, and there
-}
-
-// Events reads what a deliver_sm tells: messages from people that are complete now, or a delivery receipt. SMPP gives
-// messages no IDs, so each delivery gets one: a message that the SMSC delivers twice is two.
-func Events(j *Joiner, s *Short) ([]messaging.Event, error) {
-	if s.ESMClass&esmTypeMask == esmReceipt {
-		return receiptOf(s), nil
-	}
-	joined, err := j.Add(s)
-	if err != nil {
-		return nil, err
-	}
-	return eventsOf(joined), nil
-}
-
-func eventsOf(joined []Joined) (out []messaging.Event) {
-	for _, m := range joined {
-		out = append(out, messaging.Event{
-			Kind: messaging.Text, ID: rand.Text(), Number: messaging.Plus(m.Source), Sender: messaging.Plus(m.Destination),
-			Channel: consent.SMS, Text: m.Text,
-		})
-	}
-	return out
-}
-
-// receiptOf reads a delivery receipt (appendix B): "id:… sub:… dlvrd:… submit date:… done date:… stat:… err:… text:…".
-func receiptOf(s *Short) []messaging.Event {
-	e := messaging.Event{Number: messaging.Plus(s.Source.Number), Sender: messaging.Plus(s.Destination.Number), Channel: consent.SMS}
-	text := Decode(s.DataCoding, s.Message)
-	e.ID, e.Code = field(text, "id:"), field(text, "err:")
-	if id, ok := s.optional(TagReceiptedMessageID); ok {
-		e.ID = strings.TrimRight(string(id), "\x00")
-	}
-	switch field(text, "stat:") {
-	case "DELIVRD":
-		e.Kind = messaging.Delivered
-	case "EXPIRED", "DELETED", "UNDELIV", "REJECTD", "UNKNOWN":
-		e.Kind = messaging.Failed
-	default:
-		return nil
-	}
-	return []messaging.Event{e}
-}
-
-func field(text, name string) string {
-	_, rest, ok := strings.Cut(" "+text, " "+name)
-	if !ok {
-		return ""
-	}
-	value, _, _ := strings.Cut(rest, " ")
-	return value
 }

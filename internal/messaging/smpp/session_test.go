@@ -97,7 +97,7 @@ func (c *smsc) deliver(t *testing.T, text string) (out []Status) {
 
 func client(t testing.TB, c *smsc, password string) *Client {
 	t.Helper()
-	e, err := New(Config{Address: c.listener.Addr().String(), SystemID: "esme", Password: password}, time.Now)
+	e, err := New(Config{Address: c.listener.Addr().String(), SystemID: "esme", Password: password})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,12 +182,14 @@ func TestWhatPeopleWriteIsAnsweredOnlyOnceItIsTakenIn(t *testing.T) {
 	e := client(t, c, "secret")
 	var got []messaging.Event
 	var fails error
-	e.Deliver = func(_ context.Context, events []messaging.Event) error {
+	in := inbox(t)
+	in.Take = func(_ context.Context, events []messaging.Event) error {
 		if fails == nil {
 			got = append(got, events...)
 		}
 		return fails
 	}
+	e.Deliver = in.Deliver
 	if err := e.Connect(t.Context()); err != nil {
 		t.Fatal(err)
 	}

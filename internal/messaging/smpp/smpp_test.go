@@ -2,16 +2,10 @@ package smpp
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/consentline/consentline/internal/messaging"
 )
-
-var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 func TestAPacketIsReadAsItWasWritten(t *testing.T) {
 	// The bind_transmitter of the specification's section 3.2.3 (its example of how packets are laid out).
@@ -65,104 +59,31 @@ func TestTextsAreWrittenInTheSmallestAlphabetAndReadBack(t *testing.T) {
 	}
 }
 
-func TestLongTextsAreSplitAndJoinedInWhateverOrder(t *testing.T) {
+func TestLongTextsAreSplitIntoPartsThatFitAndHoldThemWhole(t *testing.T) {
 	for name, text := range map[string]string{
 		"160 septets": strings.Repeat("a", 160), "161": strings.Repeat("a", 161), "an escape at the border": strings.Repeat("a", 152) + "€" + strings.Repeat("b", 20),
 		"70 characters": strings.Repeat("я", 70), "71": strings.Repeat("я", 71), "a surrogate pair at the border": strings.Repeat("я", 66) + "🛑 stop",
 		"ten thousand": strings.Repeat("Please stop. ", 769),
 	} {
+		w := writing{parts: map[int64]Part{}}
 		parts := Split(text, 7)
-		j := &Joiner{Now: func() time.Time { return noon }}
-		var got []Joined
-		for i := range parts {
-			// Each part crosses the wire; the last comes first.
-			s, err := ParseShort(parts[len(parts)-1-i].Append(nil))
+		for _, part := range parts {
+			s, err := ParseShort(part.Append(nil)) // it crosses the wire
 			if err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
 			if len(s.Message) > 140 && s.DataCoding == CodingUCS2 || len(s.Message) > 160 {
 				t.Errorf("%s: a part of %d bytes", name, len(s.Message))
 			}
-			joined, err := j.Add(&s)
+			p, err := s.Part()
 			if err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
-			got = append(got, joined...)
+			w.parts[int64(p.Sequence)] = p
 		}
-		if len(got) != 1 || got[0].Text != text || !got[0].Whole {
-			t.Errorf("%s in %d parts: got %d messages", name, len(parts), len(got))
+		if !w.whole(byte(len(parts))) || w.text() != text {
+			t.Errorf("%s in %d parts: got %q", name, len(parts), w.text())
 		}
-	}
-}
-
-func TestPartsWithParametersJoinTooAndARepeatedPartCountsOnce(t *testing.T) {
-	j := &Joiner{Now: func() time.Time { return noon }}
-	part := func(n byte, text string) *Short {
-		return &Short{Message: []byte(text), Optional: []Optional{{TagSARReference, []byte{1, 2}}, {TagSARTotal, []byte{2}}, {TagSARSequence, []byte{n}}}}
-	}
-	for range 2 {
-		if got, err := j.Add(part(1, "please ")); err != nil || len(got) != 0 {
-			t.Fatalf("got %v, %v", got, err)
-		}
-	}
-	if got, err := j.Add(part(2, "stop")); err != nil || len(got) != 1 || got[0].Text != "please stop" {
-		t.Errorf("got %v, %v", got, err)
-	}
-}
-
-func TestAMessageWhoseRestIsLostIsReadAsItIs(t *testing.T) {
-	now := noon
-	j := &Joiner{Now: func() time.Time { return now }}
-	s := Split("STOP "+strings.Repeat("x", 200), 1)[0]
-	if got, err := j.Add(&s); err != nil || len(got) != 0 {
-		t.Fatalf("got %v, %v", got, err)
-	}
-	now = now.Add(joinTime)
-	if got := j.Expire(); len(got) != 1 || got[0].Whole || !strings.HasPrefix(got[0].Text, "STOP ") {
-		t.Errorf("got %v", got)
-	}
-	if got := j.Expire(); len(got) != 0 {
-		t.Errorf("again: got %v", got)
-	}
-}
-
-func TestWhatIsLeftOfALostMessageIsTakenInUntilThatSucceeds(t *testing.T) {
-	now := noon
-	j := &Joiner{Now: func() time.Time { return now }}
-	s := Split("STOP "+strings.Repeat("x", 200), 1)[0]
-	s.Source = International("12025550123")
-	if _, err := j.Add(&s); err != nil {
-		t.Fatal(err)
-	}
-	var got []messaging.Event
-	var fails error
-	deliver := func(_ context.Context, events []messaging.Event) error {
-		got = append(got, events...)
-		return fails
-	}
-	for _, c := range []struct {
-		pass  time.Duration
-		fails error
-		want  int
-	}{{0, nil, 0}, {joinTime, errors.New("away"), 1}, {0, nil, 2}, {joinTime, nil, 2}} {
-		now, fails = now.Add(c.pass), c.fails
-		if err := j.Tidy(t.Context(), deliver); !errors.Is(err, c.fails) || len(got) != c.want {
-			t.Errorf("got %d events, %v, want %d, %v", len(got), err, c.want, c.fails)
-		}
-	}
-	if got[0].ID != got[1].ID || !strings.HasPrefix(got[1].Text, "STOP ") {
-		t.Errorf("tried again as another event: %+v", got)
-	}
-}
-
-func TestAReceiptIsToldFromAMessage(t *testing.T) {
-	s := &Short{
-		ESMClass: esmReceipt, Source: International("12025550123"), Destination: International("12025550199"),
-		Message: []byte("id:0123 sub:001 dlvrd:000 submit date:2603011200 done date:2603011201 stat:REJECTD err:069 text:STOP"),
-	}
-	got, err := Events(&Joiner{Now: func() time.Time { return noon }}, s)
-	if err != nil || len(got) != 1 || got[0].Kind != messaging.Failed || got[0].ID != "0123" || got[0].Code != "069" || got[0].Number != "+12025550123" {
-		t.Errorf("got %+v, %v", got, err)
 	}
 }
 
@@ -180,14 +101,16 @@ func FuzzShort(f *testing.F) {
 		if again := s.Append(nil); !bytes.Equal(again, body) && len(s.Message) != 255 {
 			t.Fatalf("%q was written again as %q", body, again)
 		}
-		j := &Joiner{Now: func() time.Time { return noon }}
-		events, err := Events(j, &s)
-		if err == nil && len(events) == 0 && s.ESMClass&esmTypeMask != esmReceipt {
-			p, _ := s.Part()
-			if p.Total == 1 {
-				t.Fatalf("%q is whole and made no message", body)
-			}
+		p, err := s.Part()
+		if err != nil {
+			return
 		}
+		if p.Total < 1 || p.Sequence < 1 || p.Sequence > p.Total {
+			t.Fatalf("%q is part %d of %d", body, p.Sequence, p.Total)
+		}
+		w := writing{parts: map[int64]Part{int64(p.Sequence): p}}
+		_ = w.text()
+		_ = receiptOf(&s)
 	})
 }
 
