@@ -34,9 +34,9 @@ type RegistryAnswer struct {
 	At       int64 // Unix seconds at which the registry's data was current
 }
 
-// Merge fills what is unknown of the contact from what holds of all contacts of its kind, and adds their facts. What a
-// caller says of one contact is nearer than what is said of all.
-func (c *Circumstances) Merge(all *Circumstances) {
+// merge fills what is unknown of the contact from what holds of all contacts of its kind: what a caller says of one
+// contact is nearer than what is said of all.
+func (c *Circumstances) merge(all *Circumstances) {
 	if c.Sender == UnknownSender {
 		c.Sender = all.Sender
 	}
@@ -46,7 +46,6 @@ func (c *Circumstances) Merge(all *Circumstances) {
 	if c.DispatchZone == 0 {
 		c.DispatchZone = all.DispatchZone
 	}
-	c.Facts |= all.Facts
 }
 
 // answer returns the latest answer of a registry about the number; one that never came has the zero time. Of two

@@ -32,6 +32,8 @@ type Rules struct {
 	caps      []capTable
 	when      []condition // conditions, by index from 1; index 0 is none
 	bans      []banTable
+	relaxed   []relaxed
+	declared  []declared
 	copies    map[RuleIndex][]RuleIndex // a rule to its forms under the operator's overrides
 
 	zones     []*zone
@@ -130,7 +132,7 @@ func compile(packs []*Pack, changes Changes) (*Rules, error) {
 		byRegion: map[string]uint16{}, groupID: map[string]uint16{}, copies: map[RuleIndex][]RuleIndex{}, when: make([]condition, 1), tree: newTrie(),
 		postal: map[string]string{}, postalZones: map[string]string{},
 	}
-	for _, step := range []func() error{r.gather, r.regions, r.gates, r.override, r.ban, r.tables, r.place} {
+	for _, step := range []func() error{r.gather, r.regions, r.gates, r.override, r.ban, r.relax, r.tables, r.place, r.declare} {
 		if err := step(); err != nil {
 			return nil, err
 		}

@@ -62,7 +62,7 @@ func (r *Rules) search(s *scene) int64 {
 				if t < e.from || t >= e.until {
 					continue
 				}
-				admitted := min(r.admits(&probe, e, t, &scratch), e.until)
+				admitted := min(r.admits(&probe, e, t, &scratch), e.until, r.relaxesAfter(t))
 				if admitted > t && (r.compiled[e.rule].kind != KindHours || admitted == e.until) {
 					limit = admitted + openDays*daySeconds // what is no window may well hold for longer
 				}

@@ -12,8 +12,10 @@ import (
 
 // Changes are what an operator has decided beside the packs; storing and auditing them is done elsewhere.
 type Changes struct {
-	Overrides []Override
-	Bans      []Ban
+	Overrides    []Override
+	Bans         []Ban
+	Relaxations  []Relaxation
+	Declarations []Declaration
 }
 
 // Override changes one rule for a time. What makes it stricter needs only an actor; what makes it looser needs a

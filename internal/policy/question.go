@@ -15,7 +15,8 @@ type Question struct {
 	Class   consent.Class
 	At      time.Time
 	Brand   uint32 // what caps count by, unique to the caller
-	Seller  []byte // the brand's own name, by which registries are asked; only read
+	Seller  []byte // the brand's own name, by which registries are asked and declarations hold; only read
+	Purpose []byte // the purpose's own name, likewise
 
 	Circumstances
 
@@ -29,7 +30,7 @@ type Question struct {
 
 	Attempts   AttemptCounter
 	Registries RegistryAnswers
-	Switches   Switches
+	Switches   Switches // to be taken as relaxed, beside those that the operator relaxed
 }
 
 // DispatchZone is the zone in which a message leaves, as [Rules.DispatchZone] resolves it; zero is unknown.

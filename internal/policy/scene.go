@@ -24,6 +24,8 @@ type scene struct {
 	exempting       RuleIndex // the first rule that asks for no consent
 	confirming      RuleIndex // the first rule that admits a confirmation of an opt-out
 	changesAt       int64
+	switches        Switches // that are relaxed at this moment
+	facts           Fact     // that are told of the contact, or declared at this moment
 	registriesLater bool
 	locals          [keptLocals]local
 }
@@ -34,6 +36,7 @@ const keptLocals = 4
 func (s *scene) begin(r *Rules, now int64) {
 	s.now, s.changesAt = now, never
 	s.level, s.needs = standing(s.q), NeedNothing
+	s.relax(r)
 	s.expired, s.exempting, s.confirming = NoRuleIndex, NoRuleIndex, NoRuleIndex
 	for i := range min(s.zoneCount(), keptLocals) {
 		s.locals[i] = r.zones[s.zone(i)].local(now)
@@ -86,7 +89,7 @@ func (s *scene) lifted(r *Rules, g *gate) bool {
 // holds reports whether every part of the condition is known to be true.
 func (s *scene) holds(r *Rules, c *condition) bool {
 	q := s.q
-	if s.level < c.Consent || q.Facts&c.Facts != c.Facts || q.Switches&c.relaxed != c.relaxed {
+	if s.level < c.Consent || s.facts&c.Facts != c.Facts || s.switches&c.relaxed != c.relaxed {
 		return false
 	}
 	if c.Confirmed && (!q.Confirmed || s.level < NeedImplied) {
