@@ -46,6 +46,8 @@ type Statement struct {
 	Reasons        []Reason   `json:"reasons"` // the first decided
 	ReasonsOmitted int        `json:"reasons_omitted,omitempty"`
 	Obligations    []Rule     `json:"obligations,omitempty"`
+	Packs          []Pack     `json:"packs,omitempty"`    // the rules that were judged by, with their versions
+	Verified       *bool      `json:"verified,omitempty"` // whether all of them that took part were read in their sources
 	CheckedAt      time.Time  `json:"checked_at"`
 	NextAllowedAt  *time.Time `json:"next_allowed_at,omitempty"`
 	ChangesAt      *time.Time `json:"changes_at,omitempty"`
@@ -74,6 +76,12 @@ type Reason struct {
 	Rule
 	List  string `json:"list,omitempty"`
 	Entry uint64 `json:"entry,omitempty"` // seq
+}
+
+// Pack names a pack of rules and the day on which its facts were last looked at.
+type Pack struct {
+	Pack    string `json:"pack"`
+	Version string `json:"version"`
 }
 
 // Rule names a rule that a reason or an obligation comes from, and what it is taken from.

@@ -40,6 +40,7 @@ func AppendJSON(dst []byte, v *Verdict, cite Citations) []byte {
 		dst = append(dst, `,"obligations_omitted":`...)
 		dst = strconv.AppendInt(dst, int64(v.ObligationsOmitted), 10)
 	}
+	dst = appendPlace(dst, &v.Place)
 	dst = append(dst, `,"record":`...)
 	dst = appendRecord(dst, v)
 	dst = append(dst, `,"next_allowed_at":`...)

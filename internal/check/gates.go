@@ -70,6 +70,7 @@ func (v *Verdict) judged(f *facts) {
 		v.note(Reason{Code: failure.Code, Rule: failure.Rule})
 	}
 	v.obligations, v.ObligationsOmitted = uint8(copy(v.obliged[:], j.obliged[:j.obligations])), j.Omitted
+	v.Place = j.Place
 }
 
 // decide draws the conclusion: allow if no gate failed, defer if time alone opens all that did, else deny.

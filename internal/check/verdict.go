@@ -83,6 +83,8 @@ type Verdict struct {
 
 	// ObligationsOmitted counts the obligations that found no room.
 	ObligationsOmitted int
+
+	Place Place
 }
 
 // Reasons returns the failed gates in order, the first of which decided; of an allow, what it rests on.
@@ -160,6 +162,8 @@ type Judgement struct {
 
 	// Omitted counts the obligations for which there was no room.
 	Omitted int
+
+	Place Place
 }
 
 // Fail adds a failure. When there is no more room, the last place keeps the one that does not defer.

@@ -66,6 +66,13 @@ func (a *API) statement(ctx context.Context, req *check.Request, n phone.Number,
 	for _, rule := range v.Obligations() {
 		st.Obligations = append(st.Obligations, a.cited(rule))
 	}
+	if v.Place.Judged {
+		verified := !v.Place.Unverified
+		st.Verified = &verified
+		for _, p := range v.Place.PackVersions() {
+			st.Packs = append(st.Packs, verify.Pack{Pack: p.Name, Version: p.Version()})
+		}
+	}
 	who, err := a.Ledger.ByNumber(ctx, n)
 	if errors.Is(err, ledger.ErrNotFound) {
 		return st, nil

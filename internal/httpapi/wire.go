@@ -87,6 +87,9 @@ type Verdict struct {
 	ReasonsOmitted     int            `json:"reasons_omitted,omitempty" doc:"How many more reasons there are."`
 	Obligations        []Rule         `json:"obligations,omitempty" doc:"The rules that bind whoever acts on an allow."`
 	ObligationsOmitted int            `json:"obligations_omitted,omitempty" doc:"How many more obligations there are."`
+	Place              *Place         `json:"place,omitempty" doc:"Where the rules took the person to be, and by what; absent without rules."`
+	Packs              []PackVersion  `json:"packs,omitempty" doc:"The packs of rules that were judged by, with their versions."`
+	Verified           *bool          `json:"verified,omitempty" doc:"Whether the text of every rule that took part was read in its source. Rules that were not hold all the same; none is legal advice."`
 	Record             *VerdictRecord `json:"record" doc:"The record in the scope; null if there is none."`
 	NextAllowedAt      *ledger.Time   `json:"next_allowed_at" nullable:"true" doc:"Of a defer: the earliest moment that every rule admits."`
 	ChangesAt          *ledger.Time   `json:"changes_at" nullable:"true" doc:"When time alone would change the answer."`
@@ -95,6 +98,20 @@ type Verdict struct {
 	CheckedAt          ledger.Time    `json:"checked_at" doc:"When the question was answered."`
 	Reservation        string         `json:"reservation,omitempty" doc:"The contact that was counted, if that was asked for; confirm or release it under /v1/attempts."`
 	Receipt            *ReceiptJSON   `json:"receipt,omitempty" doc:"The signed statement, if it was asked for."`
+}
+
+// Place is where the rules took the person to be: every region and time zone that may apply was combined.
+type Place struct {
+	Regions  []string `json:"regions" doc:"The regions, ISO 3166." example:"US-DC"`
+	Zones    []string `json:"time_zones" doc:"The time zones; windows must be open in all." example:"America/New_York"`
+	Evidence []string `json:"evidence" doc:"By what they were found: number_prefix, vague_number, address_region, address_zones, zones_narrowed, dispatcher_clock, several_regions, several_zones." example:"number_prefix"`
+	Facts    []string `json:"facts,omitempty" doc:"What was told of the contact, or declared by the operator, and taken for true." example:"contract_in_force"`
+}
+
+// PackVersion names a pack of rules and the day on which its facts were last looked at.
+type PackVersion struct {
+	Pack    string `json:"pack" doc:"The pack's name." example:"us"`
+	Version string `json:"version" format:"date" doc:"The day on which its facts were last looked at."`
 }
 
 // Reason is one gate that failed, or what an allow rests on.

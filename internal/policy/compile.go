@@ -121,6 +121,8 @@ type gate struct {
 	arg     uint16 // into the table of its kind
 	period  Period
 	max     int32
+
+	unverified bool
 }
 
 // Compile turns packs into rules. It reports as [Faults] what a pack alone cannot show, such as a missing zone.

@@ -23,7 +23,7 @@ type condition struct {
 
 // gate compiles one rule; the error says what in it cannot be resolved.
 func (r *Rules) gate(rule *Rule) (gate, error) {
-	g := gate{kind: rule.Kind}
+	g := gate{kind: rule.Kind, unverified: !rule.Verified}
 	for _, s := range rule.Sectors {
 		g.sectors |= 1 << s
 	}

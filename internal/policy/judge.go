@@ -8,7 +8,7 @@ func (r *Rules) Judge(q *Question, out *Judgement) {
 	*out = Judgement{Rule: NoRuleIndex}
 	r.locate(q, &s)
 	r.judgeAt(&s, q.At.Unix(), out)
-	out.Evidence, out.Exempting = s.evidence, s.exempts(out)
+	out.Evidence, out.Exempting, out.Facts, out.Where = s.evidence, s.exempts(out), s.facts, s.where()
 	if out.failures == 0 {
 		r.allow(&s, out)
 		return
@@ -121,8 +121,11 @@ func (r *Rules) judge(s *scene, i RuleIndex, out *Judgement) {
 		out.fail(NoRuleIndex, NoRule)
 		return
 	}
+	if !s.concerns(r, g) {
+		return
+	}
+	out.Unverified = out.Unverified || g.unverified
 	switch {
-	case !s.concerns(r, g):
 	case g.kind == KindConsent:
 		s.consent(r, i, g, out)
 	case !s.lifted(r, g):
@@ -183,7 +186,7 @@ func (r *Rules) locate(q *Question, s *scene) {
 		s.evidence |= ByAddress
 	}
 	if at != nil && s.evidence&ByNumber != 0 {
-		s.zones = r.zoneSets[at.zones]
+		s.zones, s.zoneSets[0] = r.zoneSets[at.zones], at.zones+1
 	}
 	r.clocks(q, s)
 	members := 0
@@ -199,10 +202,10 @@ func (r *Rules) locate(q *Question, s *scene) {
 func (r *Rules) clocks(q *Question, s *scene) {
 	hint := &q.Place
 	if hint.zones > 0 {
-		s.moreZones = r.zoneSets[hint.zones-1]
+		s.moreZones, s.zoneSets[1] = r.zoneSets[hint.zones-1], hint.zones
 		s.evidence |= ByAddressZones
 		if hint.verified {
-			s.zones = nil
+			s.zones, s.zoneSets[0] = nil, 0
 			s.evidence |= ZonesNarrowed
 		}
 	}

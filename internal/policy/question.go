@@ -105,6 +105,12 @@ type Judgement struct {
 	// gate failed; NoRuleIndex where there is none.
 	Exempting RuleIndex
 
+	// Where is what the judgement combined, as [Rules.Where] tells it, and Facts what was told and declared of the contact.
+	Where Where
+	Facts Fact
+	// Unverified says that some rule took part whose text was not read in its source.
+	Unverified bool
+
 	// NextAllowedAt is the earliest moment that every window, cap, cool-down and ban admits, in Unix seconds. It is
 	// set for a defer alone; where no moment of the next 60 days is open on all clocks, there is none.
 	NextAllowedAt int64

@@ -13,8 +13,9 @@ type scene struct {
 
 	groups     [2]uint16
 	groupCount int
-	zones      []uint16 // of the number
-	moreZones  []uint16 // of the address, or declared
+	zones      []uint16  // of the number
+	moreZones  []uint16  // of the address, or declared
+	zoneSets   [2]uint16 // the same two, each by its index from 1
 	dispatch   *zone
 	evidence   Evidence
 

@@ -61,6 +61,9 @@ type Book struct {
 type edition struct {
 	rules *policy.Rules
 	index []check.RuleIndex // by policy.RuleIndex
+
+	// What verdicts tell of places, by policy.Where.
+	regions, zones, packs []*check.Names
 }
 
 // citation is what verdicts tell of a rule.
@@ -131,7 +134,28 @@ func (b *Book) edit(rules *policy.Rules) (*edition, error) {
 		e.index[i] = index
 	}
 	b.cited.Store(&cited)
+	e.name()
 	return e, nil
+}
+
+// name prepares what verdicts tell of places. The first of each is none.
+func (e *edition) name() {
+	e.regions, e.zones, e.packs = make([]*check.Names, e.rules.Groups()+1), make([]*check.Names, e.rules.ZoneSets()+1), make([]*check.Names, e.rules.Groups()+1)
+	for g := 1; g < len(e.regions); g++ {
+		e.regions[g], e.packs[g] = check.NewNames(e.rules.Regions(g)), check.NewPacks(e.rules.PacksOf(g))
+	}
+	for z := 1; z < len(e.zones); z++ {
+		e.zones[z] = check.NewNames(e.rules.Zones(z))
+	}
+}
+
+func (e *edition) place(j *policy.Judgement) check.Place {
+	p := check.Place{Judged: true, Evidence: j.Evidence, Facts: j.Facts, Unverified: j.Unverified}
+	for i := range p.Regions {
+		p.Regions[i], p.Packs[i] = e.regions[j.Where.Groups[i]], e.packs[j.Where.Groups[i]]
+		p.Zones[i] = e.zones[j.Where.ZoneSets[i]]
+	}
+	return p
 }
 
 // Asks implements check.Asking.
@@ -167,7 +191,9 @@ func (e *edition) judge(c *check.Case, contacts Attempts) (out check.Judgement) 
 	var q policy.Question
 	var j policy.Judgement
 	ask(c, contacts, &q)
+	e.rules.Declare(&q)
 	e.rules.Judge(&q, &j)
+	out.Place = e.place(&j)
 	for _, f := range j.Failed() {
 		if !told(&f, c) {
 			continue
@@ -192,7 +218,7 @@ func (e *edition) judge(c *check.Case, contacts Attempts) (out check.Judgement) 
 // ask puts a case into the words of the rules. A grant that begins later is none yet.
 func ask(c *check.Case, contacts Attempts, q *policy.Question) {
 	*q = policy.Question{
-		Number: c.Number, Channel: c.Channel, Class: c.Class, At: c.At, Seller: c.Brand, Registries: c.Registries,
+		Number: c.Number, Channel: c.Channel, Class: c.Class, At: c.At, Seller: c.Brand, Purpose: c.Purpose, Registries: c.Registries,
 		Status: c.Status, Level: c.Record.Level, Confirmed: c.Record.Confirmed, GrantedAt: c.Record.GrantedAt.Time(),
 		RestrictedAt: c.Record.RestrictedAt.Time(), RestrictedBy: c.Record.RestrictedBy,
 	}
