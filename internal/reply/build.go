@@ -32,11 +32,8 @@ func (b *builder) finish() (*Set, error) {
 			b.patterns = append(b.patterns, draft{kind: "phrase", pattern: p, text: "^ " + k.word + " $"})
 		}
 	}
-	for _, d := range b.patterns {
-		if err := b.index(d); err != nil {
-			d.at.Err = err
-			return nil, &d.at
-		}
+	if err := b.indexAll(); err != nil {
+		return nil, err
 	}
 	b.forenames()
 	for _, words := range []map[string]entry{s.lexicon, s.stems} {
@@ -47,6 +44,26 @@ func (b *builder) finish() (*Set, error) {
 	s.stemBounds()
 	b.slips()
 	return s, nil
+}
+
+// indexAll files every pattern, and every frame in the words of each language that has them.
+func (b *builder) indexAll() error {
+	for _, d := range b.patterns {
+		written, err := []draft{d}, error(nil)
+		if d.kind == "frame" {
+			written, err = b.spell(d)
+		}
+		for _, one := range written {
+			if err == nil {
+				err = b.index(one)
+			}
+		}
+		if err != nil {
+			d.at.Err = err
+			return &d.at
+		}
+	}
+	return nil
 }
 
 // forenames gives the words of the classes called forename the sets of anyName, however they are written.

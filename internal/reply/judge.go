@@ -340,26 +340,6 @@ func (s *Set) each(rules index[*pattern], m *message, guard bool, do func(p *pat
 	}
 }
 
-// unspaced reads scripts that put no spaces between words, by what the text holds.
-func (s *Set) unspaced(squashed string) (Result, bool) {
-	if squashed == "" {
-		return Result{}, false
-	}
-	for _, e := range s.exclusions {
-		if strings.Contains(squashed, e) {
-			squashed = strings.ReplaceAll(squashed, e, "\n")
-		}
-	}
-	for _, label := range [...]Label{OptOut, Ambiguous, Help} {
-		for i := range s.contained {
-			if c := &s.contained[i]; c.label == label && strings.Contains(squashed, c.word) {
-				return Result{Label: label, Scope: c.scope, Language: tag(c.lang), Rule: c.lang + "/" + c.id}, true
-			}
-		}
-	}
-	return Result{}, false
-}
-
 // scopes is a set of scopes.
 type scopes uint8
 

@@ -32,7 +32,7 @@ func newBuilder() *builder {
 		set: &Set{
 			lexicon: map[string]entry{}, stems: map[string]entry{}, keywords: map[string][]keyword{},
 			typos: map[string]string{}, slipped: map[string]string{}, joined: map[string]string{}, nearGrant: map[string]string{},
-			ordinary: map[string]bool{}, reactions: map[string]bool{}, instructs: map[string]bool{},
+			ordinary: map[string]bool{}, runs: newRuns(), reactions: map[string]bool{}, instructs: map[string]bool{},
 			elided: map[string]bool{},
 		},
 		classes: map[string][]string{}, sets: map[string]uint16{}, numbers: map[string]languages{undetermined: 1},
@@ -60,7 +60,7 @@ func (b *builder) rows(file, text string) error {
 
 // columns is how many columns each kind of row has.
 var columns = map[string]int{
-	"language": 2, "keyword": 5, "command": 5, "class": 3, "phrase": 5, "override": 5, "bag": 5, "guard": 3, "temper": 3,
+	"language": 2, "keyword": 5, "command": 5, "class": 3, "phrase": 5, "override": 5, "bag": 5, "frame": 5, "guard": 3, "temper": 3,
 	"contains": 5, "exclude": 2, "ordinary": 2, "reaction": 2, "wrote": 2, "signature": 2, "instruct": 2, "elided": 2,
 }
 
@@ -86,7 +86,7 @@ func (b *builder) row(cols []string, at ParseError) error {
 		key := b.lang + "." + cols[1]
 		b.classes[key] = append(b.classes[key], strings.Fields(cols[2])...)
 		return nil
-	case "phrase", "override", "bag":
+	case "phrase", "override", "bag", "frame":
 		label, scope, err := meaning(cols[1], cols[2])
 		if err != nil {
 			return err
@@ -134,7 +134,9 @@ func (b *builder) listRow(kind string, items []string) {
 		item = fold(item)
 		switch kind {
 		case "exclude":
-			s.exclusions = append(s.exclusions, squash(item))
+			for _, w := range expand([]string{item}) {
+				s.runs.exclude(squash(w))
+			}
 		case "ordinary":
 			for _, w := range strings.Fields(item) {
 				s.ordinary[w] = true
@@ -229,7 +231,7 @@ func (b *builder) containsRow(cols []string) error {
 		if len(w) < 4 {
 			return fmt.Errorf("contained word %q is too short", w)
 		}
-		b.set.contained = append(b.set.contained, contained{word: w, label: label, scope: scope, lang: b.lang, id: cols[3]})
+		b.set.runs.add(contained{word: w, label: label, scope: scope, lang: b.lang, id: cols[3]})
 	}
 	return nil
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // algorithm numbers the code's own part in a reading; it is raised whenever the same data may be read differently.
-const algorithm = "reply-2"
+const algorithm = "reply-3"
 
 // undetermined is the BCP 47 tag of words that belong to several languages.
 const undetermined = "und"
@@ -37,8 +37,7 @@ type Set struct {
 	overrides, guards, phrases, tempers index[*pattern]
 	bags                                index[*bag]
 
-	contained  []contained
-	exclusions []string
+	runs runs
 
 	typos       map[string]string // a slip and the long word that was meant
 	slipped     map[string]string // a slip and the short opt-out keyword that was meant
@@ -89,15 +88,6 @@ type keyword struct {
 	scope   Scope
 	lang    string
 	regions []string
-}
-
-// contained is a run of letters that has a meaning wherever it stands, for scripts without spaces.
-type contained struct {
-	word  string
-	label Label
-	scope Scope
-	lang  string
-	id    string
 }
 
 // Version names the classifier and its data: equal versions give equal results. It is recorded with each act.
