@@ -17,7 +17,7 @@ func (b *builder) finish() (*Set, error) {
 		name string
 		set  *uint16
 	}{
-		{"lead", &s.lead}, {"joint", &s.joint}, {"tail", &s.tail}, {"after", &s.after}, {"laugh", &s.laugh},
+		{"lead", &s.lead}, {"joint", &s.joint}, {"tail", &s.tail}, {"laugh", &s.laugh},
 		{"noise", &s.noise}, {"courtesy", &s.courtesy}, {"neg", &s.negation},
 	} {
 		id, err := b.class("*" + role.name)
@@ -36,6 +36,7 @@ func (b *builder) finish() (*Set, error) {
 		return nil, err
 	}
 	b.forenames()
+	b.openers()
 	for _, words := range []map[string]entry{s.lexicon, s.stems} {
 		for _, e := range words {
 			slices.Sort(e.sets)
@@ -78,6 +79,22 @@ func (b *builder) forenames() {
 				add(s.lexicon, name, id, 0)
 				add(s.lexicon, name+"s", id, 0)
 			}
+		}
+	}
+}
+
+// openers marks the words of the classes called after: in that language they open the next clause.
+func (b *builder) openers() {
+	for key, words := range b.classes {
+		lang, role, _ := strings.Cut(key, ".")
+		if role != "after" {
+			continue
+		}
+		for _, w := range words {
+			w = strings.ReplaceAll(fold(w), "'", "")
+			e := b.set.lexicon[w]
+			e.opens |= b.numbers[lang]
+			b.set.lexicon[w] = e
 		}
 	}
 }
@@ -259,7 +276,11 @@ func (b *builder) keywordSlips(word string, free func(string) bool) {
 		meant = s.nearGrant
 	}
 	if lang := s.keywords[word][0].lang; len(word) < 5 && lang != "en" && lang != undetermined {
-		return // too short: the slips of one language are the words of another
+		// Too short: most slips of one language are the words of another.
+		if w := word + word[len(word)-1:]; free(w) && meant[w] == "" {
+			meant[w] = word
+		}
+		return
 	}
 	slips(word, word == "stop", func(w string) {
 		if free(w) && meant[w] == "" {

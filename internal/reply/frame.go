@@ -7,8 +7,12 @@ import (
 )
 
 // spell writes a frame out for each language that has words for all of it. A frame says once, in names of classes,
-// what every language says in its own words: a verb of stopping and a word for messages, in any order.
+// what every language says in its own words: a verb of stopping and a word for messages, in any order or as a phrase.
 func (b *builder) spell(frame draft) ([]draft, error) {
+	kind := "bag"
+	if ordered(frame.text) {
+		kind = "phrase"
+	}
 	var out []draft
 	for _, lang := range b.tongues() {
 		text, ok, err := b.fit(frame.text, lang)
@@ -20,13 +24,16 @@ func (b *builder) spell(frame draft) ([]draft, error) {
 		}
 		one := *frame.pattern
 		one.lang = lang
-		out = append(out, draft{kind: "bag", pattern: &one, text: text, at: frame.at})
+		out = append(out, draft{kind: kind, pattern: &one, text: text, at: frame.at})
 	}
 	if out == nil {
 		return nil, fmt.Errorf("frame %q: no language has all its classes", frame.text)
 	}
 	return out, nil
 }
+
+// ordered reports whether a frame's words stand in an order, as a phrase's do, since it marks places or gaps.
+func ordered(text string) bool { return strings.ContainsAny(text, "?^$.") }
 
 // tongues lists the languages of the rows, but for what belongs to several, in the order of their names.
 func (b *builder) tongues() []string {
@@ -38,7 +45,14 @@ func (b *builder) tongues() []string {
 func (b *builder) fit(text, lang string) (string, bool, error) {
 	var fitted []string
 	for _, f := range strings.Fields(text) {
-		alternatives, barred := strings.CutPrefix(f, "!")
+		if f == anyName || strings.Trim(f, "^$.123456") == "" {
+			fitted = append(fitted, f)
+			continue
+		}
+		mark, alternatives := "", f
+		if f[0] == '!' || f[0] == '?' {
+			mark, alternatives = f[:1], f[1:]
+		}
 		var have []string
 		for _, alt := range strings.Split(alternatives, "|") {
 			if !strings.HasPrefix(alt, "<") || !strings.HasSuffix(alt, ">") || strings.HasPrefix(alt, "<*") {
@@ -48,14 +62,12 @@ func (b *builder) fit(text, lang string) (string, bool, error) {
 				have = append(have, alt)
 			}
 		}
-		if have == nil {
+		switch {
+		case have != nil:
+			fitted = append(fitted, mark+strings.Join(have, "|"))
+		case mark != "?":
 			return "", false, nil
 		}
-		text := strings.Join(have, "|")
-		if barred {
-			text = "!" + text
-		}
-		fitted = append(fitted, text)
 	}
 	return strings.Join(fitted, " "), true, nil
 }

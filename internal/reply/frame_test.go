@@ -60,3 +60,18 @@ func TestRunsOfLettersAreFoundWhereverTheyStand(t *testing.T) {
 		}
 	}
 }
+
+func TestWordThatOpensAClauseDoesSoInItsLanguageOnly(t *testing.T) {
+	set, err := ParseSet(strings.NewReader("language\txx\nclass\tafter\tdrobble\nphrase\topt_out\ttexts\tend\tflurble|grommet spronk $\n" +
+		"language\tyy\nphrase\topt_out\ttexts\tend\tblat murp $\nphrase\thelp\t-\tother\tvorp drobble zib\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]Label{
+		"flurble spronk drobble zork": OptOut, "blat murp": OptOut, "blat murp drobble zork": None,
+	} {
+		if got := Classify(Input{Text: text, Keywords: set}); got.Label != want {
+			t.Errorf("%q: got %s (%s), want %s", text, got.Label, got.Rule, want)
+		}
+	}
+}

@@ -188,7 +188,8 @@ type verdict struct {
 	out       *pattern
 	scopes    scopes
 	bareOnly  bool
-	final     bool // no condition tempers it
+	final     bool      // no condition tempers it
+	langs     languages // those of the withdrawals, but for words that belong to several
 	ambiguous *pattern
 	help      *pattern
 }
@@ -202,6 +203,7 @@ func (v *verdict) add(p *pattern) {
 			v.out = p
 		}
 		v.bareOnly = v.bareOnly && p.bare
+		v.langs |= p.bit &^ 1
 		v.scopes |= scopeBit(p.scope)
 	case Ambiguous:
 		if v.ambiguous == nil {
@@ -235,7 +237,7 @@ func (s *Set) sentences(m *message) (Result, bool) {
 		s.gather(m, v.add)
 	}
 	if v.out != nil {
-		temper := s.tempering(m, outs)
+		temper := s.tempering(m, outs, v.langs)
 		switch {
 		case temper != nil && !v.final:
 			return found(temper, Ambiguous, NoScope), true
@@ -270,12 +272,16 @@ func (m *message) clause(a span) span {
 }
 
 // tempering finds the condition that a withdrawal stands under. A condition that is part of one withdrawal ("no texts
-// at night") leaves another untouched ("remove my number"); one that stands apart ("just kidding") is about them all.
-func (s *Set) tempering(m *message, outs []span) *pattern {
+// at night") leaves another untouched ("remove my number"); one that stands apart ("just kidding") is about them all. It is
+// in the language of the withdrawal, where that has one: "for" is a time in some and a reason in others.
+func (s *Set) tempering(m *message, outs []span, langs languages) *pattern {
 	var temper *pattern
 	var local []span
 	apart := false
 	s.each(s.tempers, m, true, func(p *pattern, from, to int) {
+		if langs != 0 && p.bit&^1 != 0 && p.bit&langs == 0 {
+			return
+		}
 		temper = p
 		at := m.clause(span{from, to})
 		if slices.ContainsFunc(outs, at.meets) {

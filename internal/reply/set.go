@@ -52,7 +52,7 @@ type Set struct {
 	wrote      []string
 	signatures []string
 
-	lead, joint, tail, after, laugh, noise, courtesy, negation uint16
+	lead, joint, tail, laugh, noise, courtesy, negation uint16
 }
 
 // index files rules under the number of the set that their first word is in.
@@ -72,10 +72,12 @@ func (x index[rule]) under(set uint16) []rule {
 	return x[set]
 }
 
-// entry is what the patterns know of a word: the sets that it is in, and the languages of those patterns.
+// entry is what the patterns know of a word: the sets that it is in, the languages of those patterns, and the languages in
+// which it opens a clause.
 type entry struct {
 	sets  []uint16
 	langs languages
+	opens languages
 }
 
 // languages is a set of languages, numbered in the order in which the data names them.

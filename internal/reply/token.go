@@ -23,8 +23,9 @@ type token struct {
 	brk     uint8    // the break before it
 	sets    []uint16 // the word sets that it belongs to, ascending
 	langs   languages
-	negates bool // no gap of a pattern skips it
-	masked  bool // a guard took it: it means something else
+	opens   languages // those in which it opens a clause
+	negates bool      // no gap of a pattern skips it
+	masked  bool      // a guard took it: it means something else
 }
 
 // message is a text cut into tokens, with what patterns ask about places in it.
@@ -52,8 +53,8 @@ func (s *Set) tokenise(text, original string) *message {
 		s.read(&m.tokens[i])
 	}
 	s.nameSomeone(m, original)
-	s.places(m)
 	m.langs = spoken(m.tokens)
+	s.places(m)
 	if !isASCII(text) {
 		m.squashed = squash(text)
 	}
@@ -232,7 +233,7 @@ func (s *Set) places(m *message) {
 		trails := t.in(s.tail)
 		m.closes[i] = trails && m.closes[i+1]
 		m.halts[i] = t.brk > noBreak || trails && m.halts[i+1]
-		m.ends[i] = t.brk > noBreak || t.in(s.after) || trails && m.ends[i+1]
+		m.ends[i] = t.brk > noBreak || t.opens&m.langs != 0 || trails && m.ends[i+1]
 		m.laughs = m.laughs || t.in(s.laugh)
 		t.negates = t.in(s.negation)
 	}

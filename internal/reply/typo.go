@@ -86,7 +86,7 @@ func (s *Set) look(t *token, word string) bool {
 	if !known && sets == nil {
 		return false
 	}
-	t.word, t.langs = word, langs|whole.langs
+	t.word, t.langs, t.opens = word, langs|whole.langs, whole.opens
 	if t.sets = whole.sets; sets != nil {
 		t.sets = union(sets, whole.sets)
 	}
