@@ -36,12 +36,15 @@ type OverrideJSON struct {
 
 // BanJSON forbids contact with a region for a time.
 type BanJSON struct {
-	ID       string       `json:"id,omitempty" doc:"Its name, which stands in the path." example:"storm"`
-	Region   string       `json:"region" doc:"The ISO 3166 code of a region that a pack covers; a country's covers its states." example:"US-FL"`
-	Postal   []string     `json:"postal,omitempty" doc:"Beginnings of postal codes; a person whose code is not known is taken to be inside."`
-	Prefixes []string     `json:"prefixes,omitempty" doc:"Beginnings of numbers, calling code first; absent: every number of the region."`
-	Channels []string     `json:"channels,omitempty" doc:"The channels; absent: all."`
-	Classes  []string     `json:"classes,omitempty" doc:"The classes of purpose; absent: all."`
+	ID       string   `json:"id,omitempty" doc:"Its name, which stands in the path." example:"storm"`
+	Region   string   `json:"region" doc:"The ISO 3166 code of a region that a pack covers; a country's covers its states." example:"US-FL"`
+	Postal   []string `json:"postal,omitempty" doc:"Beginnings of postal codes; a person whose code is not known is taken to be inside."`
+	Prefixes []string `json:"prefixes,omitempty" doc:"Beginnings of numbers, calling code first; absent: every number of the region."`
+	Channels []string `json:"channels,omitempty" doc:"The channels; absent: all."`
+	Classes  []string `json:"classes,omitempty" doc:"The classes of purpose; absent: all."`
+
+	Unless []rulebook.Condition `json:"unless,omitempty" doc:"Any of these lifts it; absent: nothing does."`
+
 	From     *ledger.Time `json:"from,omitempty" doc:"When it begins; absent: when it is recorded. Questions about the past know it from then on."`
 	Until    *ledger.Time `json:"until,omitempty" doc:"When it ends; absent: when it is taken back."`
 	Citation string       `json:"citation,omitempty" doc:"The order that declares it."`

@@ -42,6 +42,7 @@ type Ban struct {
 	Prefixes []string     `json:"prefixes,omitempty"`
 	Channels []string     `json:"channels,omitempty"`
 	Classes  []string     `json:"classes,omitempty"`
+	Unless   []Condition  `json:"unless,omitempty"`
 	From     *ledger.Time `json:"from,omitempty"`
 	Until    *ledger.Time `json:"until,omitempty"`
 	Citation string       `json:"citation,omitempty"`
@@ -152,17 +153,25 @@ func listed[T any](m map[string]T, removed func(T) bool) []T {
 	return out
 }
 
-// changes is a copy of what the operator has changed.
+// changes is what the operator has changed, each kind by ID; what was taken back stays, and says so.
 type changes struct {
-	overrides map[string]Override
-	bans      map[string]Ban
-	since     map[string]uint64
+	overrides    map[string]Override
+	bans         map[string]Ban
+	relaxations  map[string]Relaxation
+	declarations map[string]Declaration
+	since        map[string]uint64 // the entry that put each change in force, by kind and ID
 }
 
+func noChanges() changes {
+	return changes{map[string]Override{}, map[string]Ban{}, map[string]Relaxation{}, map[string]Declaration{}, map[string]uint64{}}
+}
+
+// state is a copy of what the operator has changed.
 func (b *Book) state() *changes {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return &changes{maps.Clone(b.overrides), maps.Clone(b.bans), maps.Clone(b.since)}
+	c := &b.changed
+	return &changes{maps.Clone(c.overrides), maps.Clone(c.bans), maps.Clone(c.relaxations), maps.Clone(c.declarations), maps.Clone(c.since)}
 }
 
 // Apply puts committed changes in force on this node, all at once; definitions of other kinds are ignored.
@@ -184,25 +193,30 @@ func (b *Book) Apply(definitions ...ledger.Definition) error {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.overrides, b.bans, b.since = c.overrides, c.bans, c.since
+	b.changed = *c
 	return b.publish(rules)
 }
 
 func (c *changes) take(d ledger.Definition) (mine bool, err error) {
 	switch d.Kind {
 	case kindOverride:
-		var o Override
-		err = json.Unmarshal(d.Body, &o)
-		c.overrides[d.ID] = o
+		c.overrides[d.ID], err = decoded[Override](d)
 	case kindBan:
-		var n Ban
-		err = json.Unmarshal(d.Body, &n)
-		c.bans[d.ID] = n
+		c.bans[d.ID], err = decoded[Ban](d)
+	case kindRelaxation:
+		c.relaxations[d.ID], err = decoded[Relaxation](d)
+	case kindDeclaration:
+		c.declarations[d.ID], err = decoded[Declaration](d)
 	default:
 		return false, nil
 	}
 	c.since[d.Kind+" "+d.ID] = d.Seq
 	return true, err
+}
+
+func decoded[T any](d ledger.Definition) (out T, err error) {
+	err = json.Unmarshal(d.Body, &out)
+	return out, err
 }
 
 // rules compiles the packs of an edition anew, with the changes.
@@ -222,16 +236,32 @@ func (c *changes) rules(from *policy.Rules) (*policy.Rules, error) {
 		}
 		p.Bans = append(p.Bans, one)
 	}
+	for _, r := range listed(c.relaxations, func(r Relaxation) bool { return r.Removed }) {
+		p.Relaxations = append(p.Relaxations, r.policy())
+	}
+	for _, d := range listed(c.declarations, func(d Declaration) bool { return d.Removed }) {
+		one, err := d.policy()
+		if err != nil {
+			return nil, err
+		}
+		p.Declarations = append(p.Declarations, one)
+	}
 	rules, err := from.With(p)
+	return rules, asInvalid(err)
+}
+
+// asInvalid turns what the rules say of a change into an InvalidError; other errors pass.
+func asInvalid(err error) error {
 	var override *policy.OverrideError
 	var ban *policy.BanError
+	var change *policy.ChangeError
 	switch {
 	case errors.As(err, &override):
-		return nil, &InvalidError{"rule", err.Error(), err}
-	case errors.As(err, &ban):
-		return nil, &InvalidError{"id", err.Error(), err}
+		return &InvalidError{"rule", err.Error(), err}
+	case errors.As(err, &ban), errors.As(err, &change):
+		return &InvalidError{"id", err.Error(), err}
 	}
-	return rules, err
+	return err
 }
 
 func (o *Override) policy() (out policy.Override, err error) {
@@ -282,6 +312,13 @@ func (n *Ban) policy() (policy.Ban, error) {
 			return out, &InvalidError{"classes", err.Error(), err}
 		}
 		out.Classes = append(out.Classes, c)
+	}
+	for i := range n.Unless {
+		c, err := n.Unless[i].policy()
+		if err != nil {
+			return out, &InvalidError{"unless", err.Error(), err}
+		}
+		out.Unless = append(out.Unless, c)
 	}
 	return out, nil
 }

@@ -75,6 +75,8 @@ type stage struct {
 	recorded time.Time
 	override Override
 	ban      Ban
+	relaxed  Relaxation
+	declared Declaration
 	span     span
 }
 
@@ -96,6 +98,12 @@ func stagesOf(changed []ledger.Entry) ([]stage, error) {
 		case kindBan:
 			err = json.Unmarshal(d.Body, &s.ban)
 			s.span = span{instant(s.ban.From), instant(s.ban.Until)}
+		case kindRelaxation:
+			err = json.Unmarshal(d.Body, &s.relaxed)
+			s.span = span{instant(s.relaxed.From), instant(s.relaxed.Until)}
+		case kindDeclaration:
+			err = json.Unmarshal(d.Body, &s.declared)
+			s.span = span{instant(s.declared.From), instant(s.declared.Until)}
 		default:
 			continue
 		}
@@ -111,7 +119,9 @@ func stagesOf(changed []ledger.Entry) ([]stage, error) {
 	return out, nil
 }
 
-func (s *stage) removed() bool { return s.override.Removed || s.ban.Removed }
+func (s *stage) removed() bool {
+	return s.override.Removed || s.ban.Removed || s.relaxed.Removed || s.declared.Removed
+}
 
 // displaces returns the time that a later change takes from an earlier one: all from when it was made, where it took the
 // earlier one's place; where another change speaks about the same rule, the time for which it does.
@@ -172,10 +182,24 @@ func inForce(stages []stage) (p policy.Changes, err error) {
 }
 
 func (s *stage) addTo(p *policy.Changes, in span, latest bool) error {
-	if s.kind == kindOverride {
+	if !in.until.IsZero() && !in.until.After(in.from) {
+		return nil // it was over before it was recorded
+	}
+	switch s.kind {
+	case kindOverride:
 		o, err := s.override.policy()
 		o.From, o.Until = in.from, in.until
 		p.Overrides = append(p.Overrides, o)
+		return err
+	case kindRelaxation:
+		r := s.relaxed.policy()
+		r.From, r.Until = in.from, in.until
+		p.Relaxations = append(p.Relaxations, r)
+		return nil
+	case kindDeclaration:
+		d, err := s.declared.policy()
+		d.From, d.Until = in.from, in.until
+		p.Declarations = append(p.Declarations, d)
 		return err
 	}
 	n, err := s.ban.policy()

@@ -1,10 +1,10 @@
 // Package rulebook holds the rules in force: the packs and what the operator has changed in them, as the last gate of
 // the check.
 //
-// Overrides and bans are definitions in the ledger, entries of kind override, which every node applies in their order;
-// nothing else is stored. Others may rely on this: a judgement takes no lock and allocates nothing, it is made by one
-// edition of the rules from end to end, and a rule keeps its index for as long as the process runs, so that a verdict
-// can be told after the rules have changed.
+// Overrides, bans, relaxations and declarations are definitions in the ledger, entries of kind override, which every
+// node applies in their order; nothing else is stored. Others may rely on this: a judgement takes no lock and allocates
+// nothing, it is made by one edition of the rules from end to end, and a rule keeps its index for as long as the process
+// runs, so that a verdict can be told after the rules have changed.
 package rulebook
 
 import (
@@ -49,12 +49,10 @@ type Book struct {
 	current atomic.Pointer[edition]
 	cited   atomic.Pointer[[]citation] // by check.RuleIndex; the first stands for no rule
 
-	mu        sync.Mutex // held by whoever changes the rules on this node
-	overrides map[string]Override
-	bans      map[string]Ban
-	since     map[string]uint64 // the entry that put each change in force, by kind and ID
-	known     map[citation]check.RuleIndex
-	past      map[uint64]*edition // by the last change that was known, zero for none
+	mu      sync.Mutex // held by whoever changes the rules on this node
+	changed changes
+	known   map[citation]check.RuleIndex
+	past    map[uint64]*edition // by the last change that was known, zero for none
 }
 
 // edition is one state of the rules, with the indexes by which verdicts name them.
@@ -87,8 +85,7 @@ func Load(dir string) ([]*policy.Pack, error) {
 // New compiles the packs. Changes of the operator come by Apply.
 func New(c Config) (*Book, error) {
 	b := &Book{
-		attempts:  c.Attempts,
-		overrides: map[string]Override{}, bans: map[string]Ban{}, since: map[string]uint64{}, known: map[citation]check.RuleIndex{}, past: map[uint64]*edition{},
+		attempts: c.Attempts, changed: noChanges(), known: map[citation]check.RuleIndex{}, past: map[uint64]*edition{},
 	}
 	b.cited.Store(&[]citation{{}})
 	rules, err := policy.Compile(c.Packs)
