@@ -46,6 +46,7 @@ type Statement struct {
 	Reasons        []Reason   `json:"reasons"` // the first decided
 	ReasonsOmitted int        `json:"reasons_omitted,omitempty"`
 	Obligations    []Rule     `json:"obligations,omitempty"`
+	Place          *Place     `json:"place,omitempty"`    // where the rules took the person to be
 	Packs          []Pack     `json:"packs,omitempty"`    // the rules that were judged by, with their versions
 	Verified       *bool      `json:"verified,omitempty"` // whether all of them that took part were read in their sources
 	CheckedAt      time.Time  `json:"checked_at"`
@@ -67,6 +68,16 @@ type Question struct {
 	Number  string     `json:"number,omitempty"`   // E.164
 	At      *time.Time `json:"at,omitempty"`       // asked as of another moment than CheckedAt
 	KnownAt *time.Time `json:"known_at,omitempty"` // asked as known at an earlier moment
+
+	// About is what the asker said of the contact, as they wrote it.
+	About json.RawMessage `json:"about,omitempty"`
+}
+
+// Place is where the person was taken to be: all the regions, and all the time zones.
+type Place struct {
+	Regions  []string `json:"regions"`
+	Zones    []string `json:"time_zones"`
+	Evidence []string `json:"evidence"`
 }
 
 // Reason is one gate that failed, or the one that allowed; names are those of the check's own answer.
@@ -88,6 +99,11 @@ type Pack struct {
 type Rule struct {
 	Rule     string `json:"rule,omitempty"`
 	Citation string `json:"citation,omitempty"`
+
+	// Pack and PackVersion say where the rule comes from, Verified whether its text had been read in its source.
+	Pack        string `json:"pack,omitempty"`
+	PackVersion string `json:"pack_version,omitempty"`
+	Verified    *bool  `json:"verified,omitempty"`
 }
 
 // EntryLeaf is a Leaf as a receipt spells it; recorded_at has microseconds.

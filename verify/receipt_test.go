@@ -52,7 +52,7 @@ func testStatement(l *testLog) Statement {
 		Origin:    testOrigin,
 		Question:  Question{Subject: "00112233445566778899aabbccddeeff", Brand: "acme", Purpose: "offers", Channel: "sms", Number: "+12025550123"},
 		Verdict:   "defer",
-		Reasons:   []Reason{{Code: "quiet_hours", Text: "Too early <there>", Rule: Rule{"us-tcpa-hours", "47 CFR 64.1200(c)(1)"}, Entry: 7}},
+		Reasons:   []Reason{{Code: "quiet_hours", Text: "Too early <there>", Rule: Rule{Rule: "us-tcpa-hours", Citation: "47 CFR 64.1200(c)(1)"}, Entry: 7}},
 		CheckedAt: testTime, NextAllowedAt: &later, Revision: 13, UseWithinMS: 1000, Entry: NewEntryLeaf(l.leaves[6]),
 	}
 }

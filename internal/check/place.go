@@ -67,6 +67,22 @@ func (p *Place) PackVersions() []*policy.Pack {
 	return all
 }
 
+// Union lists the names of two sets, each once.
+func Union(sets [2]*Names) (all []string) {
+	for _, set := range sets {
+		if set == nil {
+			continue
+		}
+		for _, item := range set.items {
+			name, err := strconv.Unquote(item)
+			if err == nil && !slices.Contains(all, name) {
+				all = append(all, name)
+			}
+		}
+	}
+	return all
+}
+
 // appendNames appends the union of two sets of names as a JSON array.
 func appendNames(dst []byte, sets *[2]*Names) []byte {
 	dst = append(dst, '[')

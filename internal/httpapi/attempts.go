@@ -178,32 +178,31 @@ func (a *API) classOf(b consent.BrandID, p consent.PurposeID) (consent.Class, er
 }
 
 // reserve answers a question and, if the answer is an allow, counts the contact before anybody else can ask.
-func (a *API) reserve(ctx context.Context, caller *access.Caller, req *check.Request) (v check.Verdict, n phone.Number, id attempt.ID, err error) {
+func (a *API) reserve(ctx context.Context, caller *access.Caller, req *check.Request, n *answered) (err error) {
 	if !req.At.IsZero() || !req.KnownAt.IsZero() {
-		return v, 0, id, unprocessable(act.CodeInvalidField, "reserve", "is for a contact that is about to be made: leave at and known_at out")
+		return unprocessable(act.CodeInvalidField, "reserve", "is for a contact that is about to be made: leave at and known_at out")
 	}
 	brand := consent.BrandID(req.Brand)
 	if err := a.authorize(ctx, caller, access.ReportAttempts, brand); err != nil {
-		return v, 0, id, err
+		return err
 	}
 	class, err := a.classOf(brand, consent.PurposeID(req.Purpose))
 	if err != nil {
-		return v, 0, id, err
+		return err
 	}
-	q, err := a.question(ctx, caller, req, newPatience(revisionPatience))
-	if err != nil {
-		return v, 0, id, err
+	if n.question, err = a.question(ctx, caller, req, newPatience(revisionPatience)); err != nil {
+		return err
 	}
 	told, err := about(req)
 	if err != nil {
-		return v, 0, id, err
+		return err
 	}
-	at := contactOf(attempt.Attempt{Number: q.Number, Brand: brand, Class: class, Channel: req.Channel}, told, q.About)
-	v, id, err = a.Attempts.Reserve(ctx, at, func() check.Verdict { return a.Index.Check(q) })
+	at := contactOf(attempt.Attempt{Number: n.question.Number, Brand: brand, Class: class, Channel: req.Channel}, told, n.question.About)
+	n.verdict, n.reservation, err = a.Attempts.Reserve(ctx, at, func() check.Verdict { return a.Index.Check(n.question) })
 	if err == nil {
-		a.Metrics.Checked(v.Outcome, v.Code())
+		a.Metrics.Checked(n.verdict.Outcome, n.verdict.Code())
 	}
-	return v, q.Number, id, err
+	return err
 }
 
 // settled names the attempt of the path and says who may settle it.

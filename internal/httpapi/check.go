@@ -12,11 +12,11 @@ import (
 
 	"github.com/consentline/consentline/internal/access"
 	"github.com/consentline/consentline/internal/act"
-	"github.com/consentline/consentline/internal/attempt"
 	"github.com/consentline/consentline/internal/check"
 	"github.com/consentline/consentline/internal/consent"
 	"github.com/consentline/consentline/internal/ledger"
 	"github.com/consentline/consentline/internal/phone"
+	"github.com/consentline/consentline/internal/rulebook"
 )
 
 // maxQuestion bounds the body of one question; an honest one has two hundred bytes.
@@ -39,16 +39,16 @@ func (a *API) postCheck(w http.ResponseWriter, r *http.Request, caller *access.C
 	if err := check.DecodeQuestion(s.in, &req); err != nil {
 		return questionProblem(err, len(s.in))
 	}
-	v, n, reservation, err := a.judgeOrReserve(r.Context(), caller, &req)
-	if err != nil {
+	var n answered
+	if err := a.judgeOrReserve(r.Context(), caller, &req, &n); err != nil {
 		return err
 	}
-	s.out = check.AppendJSON(s.out[:0], &v, a.Citations)
-	if req.Reserve && v.Outcome == check.Allow {
-		s.out = append(append(append(s.out[:len(s.out)-1], `,"reservation":"`...), reservation.String()...), `"}`...)
+	var err error
+	if s.out, err = a.appendVerdict(s.out[:0], &req, &n); err != nil {
+		return err
 	}
 	if req.Receipt {
-		if s.out, err = a.appendReceipt(r.Context(), s.out, caller, &req, n, &v); err != nil {
+		if s.out, err = a.appendReceipt(r.Context(), s.out, caller, &req, &n); err != nil {
 			return err
 		}
 	}
@@ -58,12 +58,11 @@ func (a *API) postCheck(w http.ResponseWriter, r *http.Request, caller *access.C
 	return nil
 }
 
-func (a *API) judgeOrReserve(ctx context.Context, caller *access.Caller, req *check.Request) (v check.Verdict, n phone.Number, id attempt.ID, err error) {
+func (a *API) judgeOrReserve(ctx context.Context, caller *access.Caller, req *check.Request, n *answered) error {
 	if req.Reserve {
-		return a.reserve(ctx, caller, req)
+		return a.reserve(ctx, caller, req, n)
 	}
-	v, n, err = a.judge(ctx, caller, req, newPatience(revisionPatience))
-	return v, n, id, err
+	return a.judge(ctx, caller, req, newPatience(revisionPatience), n)
 }
 
 // bareJSON recognises the one spelling of the headers that nearly every caller sends.
@@ -95,24 +94,24 @@ func (s *scratch) read(r *http.Request, limit int) error {
 
 // judge answers a question by the index or, about the past, by the ledger. What is wrong with the question is an error:
 // a mistyped word must be seen, not taken for a no.
-func (a *API) judge(ctx context.Context, caller *access.Caller, req *check.Request, p *patience) (v check.Verdict, n phone.Number, err error) {
-	q, err := a.question(ctx, caller, req, p)
-	if err != nil {
-		return v, 0, err
+func (a *API) judge(ctx context.Context, caller *access.Caller, req *check.Request, p *patience, n *answered) (err error) {
+	*n = answered{}
+	if n.question, err = a.question(ctx, caller, req, p); err != nil {
+		return err
 	}
 	if m, past := a.past(req); past {
-		v, err = a.judgePast(ctx, q, m)
+		err = a.judgePast(ctx, n, m)
 	} else {
-		v = a.Index.Check(q)
+		n.verdict = a.Index.Check(n.question)
 	}
 	if err != nil {
-		return v, 0, err
+		return err
 	}
-	if p := undefined(&v); p != nil {
-		return v, 0, p
+	if p := undefined(&n.verdict); p != nil {
+		return p
 	}
-	a.Metrics.Checked(v.Outcome, v.Code())
-	return v, q.Number, nil
+	a.Metrics.Checked(n.verdict.Outcome, n.verdict.Code())
+	return nil
 }
 
 // question puts a request into the words of the index, once the caller may ask and the node has seen what they have.
@@ -178,32 +177,37 @@ func (a *API) past(req *check.Request) (ledger.Moment, bool) {
 
 // judgePast folds the record anew as it stood, and passes it through the gates. The revision was applied before the
 // ledger was read, so every entry up to it has taken part.
-func (a *API) judgePast(ctx context.Context, q check.Question, m ledger.Moment) (check.Verdict, error) {
+func (a *API) judgePast(ctx context.Context, n *answered, m ledger.Moment) (err error) {
+	q := n.question
 	scope := consent.Scope{Brand: consent.BrandID(q.Brand), Purpose: consent.PurposeID(q.Purpose), Channel: q.Channel}
-	rules, err := a.rulesOf(ctx, q.Number, m)
-	if err != nil {
-		return check.Verdict{}, err
+	if n.past, err = a.rulesOf(ctx, q.Number, m); err != nil {
+		return err
 	}
+	var rules check.Rules
+	if n.past != nil {
+		rules = n.past
+	}
+	n.history = true
 	for {
 		revision := a.Index.Revision()
 		record, err := a.Ledger.RecordAt(ctx, q.Number, scope, m)
 		if err != nil && !errors.Is(err, ledger.ErrNotFound) {
-			return check.Verdict{}, err
+			return err
 		}
 		if record.Entry > revision { // committed, and about to be applied
 			if err := a.Index.WaitFor(ctx, record.Entry); err != nil {
-				return check.Verdict{}, err
+				return err
 			}
 			continue
 		}
-		v := a.Index.CheckRecord(q, check.StateOf(record), record.Version > 0, rules)
-		v.Revision = revision
-		return v, nil
+		n.verdict = a.Index.CheckRecord(q, check.StateOf(record), record.Version > 0, rules)
+		n.verdict.Revision = revision
+		return nil
 	}
 }
 
 // rulesOf returns the rules of a moment, with the contacts that had been made by then; nil without rules.
-func (a *API) rulesOf(ctx context.Context, n phone.Number, m ledger.Moment) (check.Rules, error) {
+func (a *API) rulesOf(ctx context.Context, n phone.Number, m ledger.Moment) (*rulebook.Past, error) {
 	if a.Rules == nil {
 		return nil, nil
 	}

@@ -135,6 +135,7 @@ type questioner struct {
 	caller   *access.Caller
 	patience *patience
 	item     check.Item
+	answered answered
 	named    map[string]bool // the correlation ids of a batch; nil in a stream, whose length has no bound
 	denied   error           // of the first brand that the caller may not ask for; a call is denied once
 	out      []byte
@@ -259,7 +260,7 @@ func (q *questioner) answer(ctx context.Context, data []byte, place int64) {
 		q.refuse(ctx, it.CorrelationID, place, q.denied)
 		return
 	}
-	v, _, err := q.api.judge(ctx, q.caller, &it.Request, q.patience)
+	err := q.api.judge(ctx, q.caller, &it.Request, q.patience, &q.answered)
 	if err != nil {
 		var denied *access.DeniedError
 		if errors.As(err, &denied) {
@@ -270,8 +271,12 @@ func (q *questioner) answer(ctx context.Context, data []byte, place int64) {
 	}
 	q.name(it.CorrelationID, place)
 	verdict := len(q.out)
-	q.out = check.AppendJSON(q.out, &v, q.api.Citations)
-	q.out = slices.Delete(q.out, verdict, verdict+1) // its opening bracket: the name's object goes on
+	said, err := q.api.appendVerdict(q.out, &it.Request, &q.answered)
+	if err != nil {
+		q.api.Log.ErrorContext(ctx, "a verdict could not be written in full", "error", err)
+		said = check.AppendJSON(q.out, &q.answered.verdict, q.api.Citations)
+	}
+	q.out = slices.Delete(said, verdict, verdict+1) // its opening bracket: the name's object goes on
 }
 
 // sound refuses what may not be asked among others.

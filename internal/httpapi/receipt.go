@@ -1,9 +1,9 @@
 package httpapi
 
 import (
+	"bytes"
 	"context"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -12,13 +12,13 @@ import (
 	"github.com/consentline/consentline/internal/access"
 	"github.com/consentline/consentline/internal/check"
 	"github.com/consentline/consentline/internal/ledger"
-	"github.com/consentline/consentline/internal/phone"
 	"github.com/consentline/consentline/verify"
 )
 
 // appendReceipt adds to a verdict, already written, the signed statement of it.
-func (a *API) appendReceipt(ctx context.Context, verdict []byte, caller *access.Caller, req *check.Request, n phone.Number, v *check.Verdict) ([]byte, error) {
-	st, err := a.statement(ctx, req, n, v)
+func (a *API) appendReceipt(ctx context.Context, verdict []byte, caller *access.Caller, req *check.Request, n *answered) ([]byte, error) {
+	v := &n.verdict
+	st, err := a.statement(ctx, req, n)
 	if err != nil {
 		return nil, err
 	}
@@ -37,20 +37,17 @@ func (a *API) appendReceipt(ctx context.Context, verdict []byte, caller *access.
 	if err != nil {
 		return nil, err
 	}
-	body, err := json.Marshal(receipt)
-	if err != nil {
-		return nil, fmt.Errorf("encode a receipt: %w", err)
-	}
-	verdict = append(verdict[:len(verdict)-1], `,"receipt":`...)
-	return append(append(verdict, body...), '}'), nil
+	err = appendMember(&verdict, "receipt", receipt)
+	return verdict, err
 }
 
 // statement is what the log's key signs. It names the subject, not the number.
-func (a *API) statement(ctx context.Context, req *check.Request, n phone.Number, v *check.Verdict) (verify.Statement, error) {
+func (a *API) statement(ctx context.Context, req *check.Request, n *answered) (verify.Statement, error) {
+	v := &n.verdict
 	st := verify.Statement{
 		Question: verify.Question{
 			Brand: string(req.Brand), Purpose: string(req.Purpose), Channel: req.Channel.String(),
-			At: instant(req.At), KnownAt: instant(req.KnownAt),
+			At: instant(req.At), KnownAt: instant(req.KnownAt), About: bytes.Clone(req.About),
 		},
 		Verdict: v.Outcome.String(), ReasonsOmitted: v.Omitted, CheckedAt: v.CheckedAt.UTC(),
 		NextAllowedAt: instant(v.NextAllowedAt), ChangesAt: instant(v.ChangesAt),
@@ -67,13 +64,9 @@ func (a *API) statement(ctx context.Context, req *check.Request, n phone.Number,
 		st.Obligations = append(st.Obligations, a.cited(rule))
 	}
 	if v.Place.Judged {
-		verified := !v.Place.Unverified
-		st.Verified = &verified
-		for _, p := range v.Place.PackVersions() {
-			st.Packs = append(st.Packs, verify.Pack{Pack: p.Name, Version: p.Version()})
-		}
+		stateRules(&st, &v.Place)
 	}
-	who, err := a.Ledger.ByNumber(ctx, n)
+	who, err := a.Ledger.ByNumber(ctx, n.question.Number)
 	if errors.Is(err, ledger.ErrNotFound) {
 		return st, nil
 	}
@@ -86,7 +79,22 @@ func (a *API) cited(r check.RuleIndex) verify.Rule {
 		return verify.Rule{}
 	}
 	id, citation := a.Citations.Rule(r)
-	return verify.Rule{Rule: id, Citation: citation}
+	out := verify.Rule{Rule: id, Citation: citation}
+	if sources, known := a.Citations.(check.Sources); known {
+		pack, version, _, verified := sources.Source(r)
+		out.Pack, out.PackVersion, out.Verified = pack, version, &verified
+	}
+	return out
+}
+
+// stateRules adds where the person was taken to be, and by which packs.
+func stateRules(st *verify.Statement, p *check.Place) {
+	verified := !p.Unverified
+	st.Verified = &verified
+	for _, one := range p.PackVersions() {
+		st.Packs = append(st.Packs, verify.Pack{Pack: one.Name, Version: one.Version()})
+	}
+	st.Place = &verify.Place{Regions: check.Union(p.Regions), Zones: check.Union(p.Zones), Evidence: p.Evidence.Words()}
 }
 
 func instant(t time.Time) *time.Time {

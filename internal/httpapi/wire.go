@@ -9,6 +9,7 @@ import (
 
 	"github.com/consentline/consentline/internal/consent"
 	"github.com/consentline/consentline/internal/ledger"
+	"github.com/consentline/consentline/internal/rulebook"
 )
 
 // The types in this file are what crosses the wire in more than one resource. The OpenAPI document is emitted from
@@ -75,29 +76,31 @@ type Question struct {
 	KnownAt     *ledger.Time      `json:"known_at,omitempty" doc:"Answer on what was known at this moment; absent: now."`
 	MinRevision uint64            `json:"min_revision,omitempty" doc:"Wait until the node has seen this entry, or answer 412."`
 	About       *About            `json:"about,omitempty" doc:"What is known of the contact, for the rules: it may lift some and add others."`
-	Explain     bool              `json:"explain,omitempty" doc:"Add where the person may be and every gate, also those that were passed."`
+	Explain     bool              `json:"explain,omitempty" doc:"Add every gate, also those that were passed."`
 	Reserve     bool              `json:"reserve,omitempty" doc:"Count the contact at once, if it is allowed, so that caps hold; then confirm or release it."`
 	Receipt     bool              `json:"receipt,omitempty" doc:"Add a signed statement that can be verified offline."`
 }
 
 // Verdict is the answer to a question.
 type Verdict struct {
-	Verdict            string         `json:"verdict" enum:"allow,deny,defer" doc:"The answer. A defer is a deny that ends by itself at next_allowed_at."`
-	Reasons            []Reason       `json:"reasons" doc:"The gates that failed, the first of which decided; of an allow, what it rests on."`
-	ReasonsOmitted     int            `json:"reasons_omitted,omitempty" doc:"How many more reasons there are."`
-	Obligations        []Rule         `json:"obligations,omitempty" doc:"The rules that bind whoever acts on an allow."`
-	ObligationsOmitted int            `json:"obligations_omitted,omitempty" doc:"How many more obligations there are."`
-	Place              *Place         `json:"place,omitempty" doc:"Where the rules took the person to be, and by what; absent without rules."`
-	Packs              []PackVersion  `json:"packs,omitempty" doc:"The packs of rules that were judged by, with their versions."`
-	Verified           *bool          `json:"verified,omitempty" doc:"Whether the text of every rule that took part was read in its source. Rules that were not hold all the same; none is legal advice."`
-	Record             *VerdictRecord `json:"record" doc:"The record in the scope; null if there is none."`
-	NextAllowedAt      *ledger.Time   `json:"next_allowed_at" nullable:"true" doc:"Of a defer: the earliest moment that every rule admits."`
-	ChangesAt          *ledger.Time   `json:"changes_at" nullable:"true" doc:"When time alone would change the answer."`
-	UseWithinMS        int64          `json:"use_within_ms" doc:"Of an allow: how many milliseconds after the question was sent it may be used."`
-	Revision           uint64         `json:"revision" doc:"Every entry up to this one has taken part."`
-	CheckedAt          ledger.Time    `json:"checked_at" doc:"When the question was answered."`
-	Reservation        string         `json:"reservation,omitempty" doc:"The contact that was counted, if that was asked for; confirm or release it under /v1/attempts."`
-	Receipt            *ReceiptJSON   `json:"receipt,omitempty" doc:"The signed statement, if it was asked for."`
+	Verdict            string          `json:"verdict" enum:"allow,deny,defer" doc:"The answer. A defer is a deny that ends by itself at next_allowed_at."`
+	Reasons            []Reason        `json:"reasons" doc:"The gates that failed, the first of which decided; of an allow, what it rests on."`
+	ReasonsOmitted     int             `json:"reasons_omitted,omitempty" doc:"How many more reasons there are."`
+	Obligations        []Rule          `json:"obligations,omitempty" doc:"The rules that bind whoever acts on an allow."`
+	ObligationsOmitted int             `json:"obligations_omitted,omitempty" doc:"How many more obligations there are."`
+	Place              *Place          `json:"place,omitempty" doc:"Where the rules took the person to be, and by what; absent without rules."`
+	Packs              []PackVersion   `json:"packs,omitempty" doc:"The packs of rules that were judged by, with their versions."`
+	Verified           *bool           `json:"verified,omitempty" doc:"Whether the text of every rule that took part was read in its source. Rules that were not hold all the same; none is legal advice."`
+	Record             *VerdictRecord  `json:"record" doc:"The record in the scope; null if there is none."`
+	NextAllowedAt      *ledger.Time    `json:"next_allowed_at" nullable:"true" doc:"Of a defer: the earliest moment that every rule admits."`
+	ChangesAt          *ledger.Time    `json:"changes_at" nullable:"true" doc:"When time alone would change the answer."`
+	UseWithinMS        int64           `json:"use_within_ms" doc:"Of an allow: how many milliseconds after the question was sent it may be used."`
+	Revision           uint64          `json:"revision" doc:"Every entry up to this one has taken part."`
+	CheckedAt          ledger.Time     `json:"checked_at" doc:"When the question was answered."`
+	Reservation        string          `json:"reservation,omitempty" doc:"The contact that was counted, if that was asked for; confirm or release it under /v1/attempts."`
+	Past               *PastJSON       `json:"past,omitempty" doc:"Of a verdict about the past: on what it rests."`
+	Gates              []rulebook.Gate `json:"gates,omitempty" doc:"Every gate, if that was asked for, in the order in which they were judged: those of the record first, then the rules."`
+	Receipt            *ReceiptJSON    `json:"receipt,omitempty" doc:"The signed statement, if it was asked for."`
 }
 
 // Place is where the rules took the person to be: every region and time zone that may apply was combined.

@@ -12,6 +12,11 @@ func (s *scene) capEnds(r *Rules, g *gate) int64 {
 	if !found {
 		return 0
 	}
+	return s.capLasts(r, c, at)
+}
+
+// capLasts returns until when a cap counts a contact.
+func (s *scene) capLasts(r *Rules, c *capTable, at int64) int64 {
 	if c.term.Per == Rolling {
 		return c.term.Window.after(at)
 	}
