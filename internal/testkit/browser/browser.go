@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
@@ -34,11 +35,14 @@ type Browser struct {
 
 	mu         sync.Mutex // guards:
 	complaints []string
-	host       string
+	hosts      []string
+	expected   string // what a test is about; empty: nothing
+	heard      bool
 }
 
-// Start starts Chromium, which must be installed, for pages under a base address. It ends with the test.
-func Start(t testing.TB, base string) *Browser {
+// Start starts Chromium, which must be installed, for pages under base addresses: a request to any other host fails the
+// test. It ends with the test.
+func Start(t testing.TB, bases ...string) *Browser {
 	t.Helper()
 	path := ""
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
@@ -59,11 +63,14 @@ func Start(t testing.TB, base string) *Browser {
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
 	t.Cleanup(cancel)
-	u, err := url.Parse(base)
-	if err != nil {
-		t.Fatal(err)
+	c := &Browser{Context: ctx, t: t}
+	for _, base := range bases {
+		u, err := url.Parse(base)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.hosts = append(c.hosts, u.Host)
 	}
-	c := &Browser{Context: ctx, t: t, host: u.Host}
 	chromedp.ListenTarget(ctx, c.listen)
 	c.Run(network.Enable(), log.Enable(), runtime.Enable())
 	t.Cleanup(func() {
@@ -82,7 +89,7 @@ func (c *Browser) listen(event any) {
 	switch e := event.(type) {
 	case *network.EventRequestWillBeSent:
 		u, err := url.Parse(e.Request.URL)
-		if err != nil || u.Host != c.host && u.Scheme != "data" && u.Scheme != "about" {
+		if err != nil || !slices.Contains(c.hosts, u.Host) && u.Scheme != "data" && u.Scheme != "about" {
 			complaint = "a request to " + e.Request.URL
 		}
 	case *log.EventEntryAdded:
@@ -94,6 +101,10 @@ func (c *Browser) listen(event any) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.expected != "" && strings.Contains(complaint, c.expected) {
+		c.heard = true
+		return
+	}
 	if complaint == "" || slices.Contains(c.complaints, complaint) {
 		return
 	}
@@ -106,6 +117,37 @@ func (c *Browser) Run(actions ...chromedp.Action) {
 	if err := chromedp.Run(c.Context, actions...); err != nil {
 		c.t.Fatal(err)
 	}
+}
+
+// Frame returns the frame that an element holds, once its page is there.
+func (c *Browser) Frame(selector string) *cdp.Node {
+	c.t.Helper()
+	var nodes []*cdp.Node
+	c.Run(chromedp.Nodes(selector, &nodes, chromedp.ByQuery))
+	return nodes[0]
+}
+
+// Expect takes complaints that hold a text for what the test is about; Complained waits for one of them.
+func (c *Browser) Expect(text string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.expected = text
+}
+
+// Complained waits for a complaint that was expected, and ends the test if none comes.
+func (c *Browser) Complained(text string) {
+	c.t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); <-tick.C {
+		c.mu.Lock()
+		heard := c.heard
+		c.mu.Unlock()
+		if heard {
+			return
+		}
+	}
+	c.t.Fatalf("the browser did not complain of %s", text)
 }
 
 // Text returns what a page's element says.
