@@ -58,7 +58,7 @@ func (s *console) renderAccount(v *visit, status int, f form, page accountPage) 
 			return err
 		}
 	}
-	return s.render(v, status, "account", view{Title: "Your account", Section: accountPath, Form: f, Page: page, Script: page.Passkey != nil})
+	return s.render(v, status, "account", view{Title: "Your account", Section: accountPath, Form: f, Page: page, Script: passkeyScript(page.Passkey)})
 }
 
 // signInAgain asks somebody who is signed in to prove again who they are.

@@ -14,13 +14,16 @@ import (
 	"github.com/consentline/consentline/internal/ledger"
 )
 
-// conflictsPage is the queue of grants that did not take effect, oldest first.
+// conflictsPage is the queue of what somebody has to decide, oldest first: messages that can be read in more than one
+// way, and grants that did not take effect.
 type conflictsPage struct {
-	Items     []conflict
-	Next      uint64 // the grant after which the next page begins; zero for none
-	Sources   []consent.Source
-	Now       time.Time
-	MayDecide bool
+	Reviews     []review
+	NextReviews string // the moment at which their next page begins; empty for none
+	Items       []conflict
+	Next        uint64 // the grant after which the next page begins; zero for none
+	Sources     []consent.Source
+	Now         time.Time
+	MayDecide   bool
 }
 
 // conflict is one grant with the no that stands against it.
@@ -48,6 +51,14 @@ func (s *console) conflicts(v *visit) error {
 func (s *console) renderConflicts(v *visit, status int, f form) error {
 	after, _ := strconv.ParseUint(v.URL.Query().Get("after"), 10, 64)
 	page := conflictsPage{Sources: personalSources, Now: s.Now().UTC(), MayDecide: v.caller.Can(access.RecordConsent)}
+	before, _ := time.Parse(time.RFC3339Nano, v.URL.Query().Get("replies"))
+	reviews, next, err := s.reviews(v, before)
+	if err != nil {
+		return err
+	}
+	if page.Reviews = reviews; !next.IsZero() {
+		page.NextReviews = next.Format(time.RFC3339Nano)
+	}
 	for len(page.Items) < conflictsOnPage {
 		found, err := s.Reports.Conflicts(v.ctx(), after, conflictsOnPage+1)
 		if err != nil {
@@ -73,7 +84,7 @@ func (s *console) renderConflicts(v *visit, status int, f form) error {
 			break
 		}
 	}
-	return s.render(v, status, "conflicts", view{Title: "Conflicts", Section: "/console/conflicts", Form: f, Page: page})
+	return s.render(v, status, "conflicts", view{Title: "Conflicts and replies", Section: "/console/conflicts", Form: f, Page: page, Script: "queue.js"})
 }
 
 func (s *console) conflict(v *visit, id ledger.SubjectID, scope consent.Scope, grant, entry uint64) (conflict, error) {

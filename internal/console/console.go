@@ -17,7 +17,9 @@ import (
 	"github.com/consentline/consentline/internal/catalog"
 	"github.com/consentline/consentline/internal/check"
 	forms "github.com/consentline/consentline/internal/form"
+	"github.com/consentline/consentline/internal/inbound"
 	"github.com/consentline/consentline/internal/ledger"
+	"github.com/consentline/consentline/internal/optin"
 	"github.com/consentline/consentline/internal/people"
 	"github.com/consentline/consentline/internal/preference"
 	"github.com/consentline/consentline/internal/report"
@@ -41,6 +43,9 @@ type Config struct {
 	Reports  *report.Reports
 	Links    *preference.Links
 	Forms    *forms.Forms
+	Inbox    *inbound.Inbox
+	OptIns   *optin.Requests
+	Erasures *preference.Erasures
 	Now      func() time.Time
 	Log      *slog.Logger
 
@@ -102,6 +107,9 @@ func (s *console) routes() {
 
 	s.page("GET /console/conflicts", access.ReadHistory, s.conflicts)
 	s.page("POST /console/conflicts", access.RecordConsent, s.decideConflict)
+	s.page("POST /console/reviews", access.RecordConsent, s.decideReview)
+	s.page("GET /console/requests", access.ReadHistory, s.requests)
+	s.page("POST /console/requests/erasure", access.RecordConsent, s.settleErasure)
 
 	s.page("GET /console/wordings", access.ReadCatalog, s.wordings)
 	s.page("POST /console/wordings", access.ChangeWording, s.createWording)
@@ -120,6 +128,9 @@ func (s *console) routes() {
 
 	s.page("GET /console/definitions", access.ReadCatalog, s.definitions)
 	s.page("POST /console/brands", access.ChangeCatalog, s.putBrand)
+	s.page("GET /console/brands/{id}", access.ReadCatalog, s.brand)
+	s.page("POST /console/brands/{id}", access.ChangeCatalog, s.changeBrand)
+	s.page("POST /console/brands/{id}/logo", access.ChangeCatalog, s.changeLogo)
 	s.page("POST /console/purposes", access.ChangeCatalog, s.putPurpose)
 	s.page("POST /console/senders", access.ChangeCatalog, s.putSender)
 

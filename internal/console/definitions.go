@@ -91,7 +91,7 @@ func (s *console) putPurpose(v *visit) error {
 	if err != nil {
 		return err
 	}
-	p := catalog.Purpose{ID: consent.PurposeID(f.text("id")), Name: f.text("name"), Description: f.text("description")}
+	p := catalog.Purpose{ID: consent.PurposeID(f.text("id")), Name: f.text("name"), Description: f.text("description"), DoubleOptIn: f.Value("double_opt_in") != ""}
 	return s.put(v, "purpose", f, consent.Any, func() (err error) {
 		if retire, ok := f.toggled(); ok {
 			old, err := s.Catalog.Purpose(string(p.ID))

@@ -67,7 +67,7 @@ func (s *console) createForm(v *visit) error {
 		return err
 	}
 	one := forms.Form{
-		ID: f.text("id"), Brand: consent.BrandID(f.Value("brand")), Confirm: f.Value("confirm") != "",
+		ID: f.text("id"), Brand: consent.BrandID(f.Value("brand")), Confirm: f.Value("confirm") != "", ConfirmBy: f.Value("confirm_by"),
 		Region: strings.ToUpper(f.text("region")), Origins: strings.Fields(f.Value("origins")),
 	}
 	if err := s.Gate.Authorize(v.ctx(), v.caller, access.ChangeWording, brandOrAny(one.Brand)); err != nil {

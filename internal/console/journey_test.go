@@ -10,6 +10,8 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"github.com/consentline/consentline/internal/access"
+	"github.com/consentline/consentline/internal/catalog"
+	"github.com/consentline/consentline/internal/consent"
 	"github.com/consentline/consentline/internal/demo"
 	"github.com/consentline/consentline/internal/testkit/browser"
 )
@@ -126,4 +128,28 @@ func signIn(c *browser.Browser, base, secret string) {
 	c.Visit(base + "/console/sign-in?with=key")
 	c.Run(chromedp.SendKeys("#key", secret, chromedp.ByQuery))
 	c.Press("main form details button")
+}
+
+func TestInABrowserOneKeyDecidesWhatHasTheFocus(t *testing.T) {
+	f := start(t)
+	_, err := f.Catalog.CreateSender(t.Context(), "test", catalog.Sender{ID: "sc", Brand: "default", Kind: "short_code", Address: "21610", Channel: consent.SMS})
+	f.must(err)
+	f.record(yes(alice))
+	f.write("e1", "maybe later")
+	_, secret := f.key(access.Agent)
+	c := browser.Start(t, f.http.URL)
+	signIn(c, f.http.URL, secret)
+	c.Visit(f.http.URL + "/console/conflicts")
+	c.TabTo("reason")
+	c.Run(chromedp.KeyEvent("sss")) // typed, not decided
+	c.Visit(f.http.URL + "/console/conflicts")
+	if _, err := chromedp.RunResponse(c.Context, chromedp.KeyEvent("s")); err != nil {
+		t.Fatal(err)
+	}
+	if got := c.Text(".notice"); !strings.Contains(got, "Decided") {
+		t.Errorf("after the key the page says %q", got)
+	}
+	if got := f.status(alice); got != consent.StatusWithdrawn {
+		t.Errorf("the record is %s, want withdrawn", got)
+	}
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/consentline/consentline/internal/access"
+	"github.com/consentline/consentline/internal/check"
 	"github.com/consentline/consentline/internal/consent"
 	"github.com/consentline/consentline/internal/report"
 	"github.com/consentline/consentline/internal/transparency"
@@ -22,6 +24,8 @@ type overviewPage struct {
 	Purposes   []rateRow
 	Tiles      []tile
 	Expiring   []expiringRow
+	Answers    []answersRow // of all brands; empty for those who see some brands only
+	Answered   int
 	CountedAt  time.Time
 	Head, Size uint64
 	Root       string
@@ -49,6 +53,12 @@ type rateRow struct {
 // Open reports whether there is no answer to take a share of.
 func (r rateRow) Open() bool { return r.Asked == 0 && r.Yes == 0 && r.No == 0 }
 
+// answersRow is how many checks were answered by one verdict for one reason.
+type answersRow struct {
+	Verdict, Code, Text string
+	N, Share            int // Share in per cent of all answers
+}
+
 type expiringRow struct {
 	Scope consent.Scope
 	N     int
@@ -69,6 +79,9 @@ func (s *console) overview(v *visit) error {
 		return err
 	}
 	s.readCounts(v, &page)
+	if err := s.readAnswers(v, &page); err != nil {
+		return err
+	}
 	var err error
 	if page.Head, err = s.Ledger.Head(v.ctx()); err != nil {
 		return err
@@ -158,6 +171,34 @@ func rates(m map[string]*rateRow) []rateRow {
 	return out
 }
 
+// readAnswers counts what checks answered in the period, which is counted for all brands together.
+func (s *console) readAnswers(v *visit, page *overviewPage) error {
+	if page.Brands {
+		return nil
+	}
+	counts, err := s.Reports.ChecksSince(v.ctx(), page.Rows[0].From)
+	if err != nil {
+		return err
+	}
+	for _, c := range counts {
+		page.Answered += c.N
+	}
+	for _, c := range counts {
+		row := answersRow{Verdict: c.Verdict, Code: c.Code, Text: codeTexts[c.Code], N: c.N, Share: (200*c.N + page.Answered) / (2 * page.Answered)}
+		page.Answers = append(page.Answers, row)
+	}
+	return nil
+}
+
+// codeTexts say in words what the codes of reasons mean.
+var codeTexts = func() map[string]string {
+	out := map[string]string{}
+	for _, c := range check.Codes() {
+		out[c.String()] = c.Text()
+	}
+	return out
+}()
+
 // readCounts adds what stands now, as it was last counted.
 func (s *console) readCounts(v *visit, page *overviewPage) {
 	c := s.Reports.Counts()
@@ -185,9 +226,13 @@ func (s *console) readCounts(v *visit, page *overviewPage) {
 		return cmp.Or(cmp.Compare(b.N, a.N), cmp.Compare(a.Scope.String(), b.Scope.String()))
 	})
 	page.Expiring = page.Expiring[:min(len(page.Expiring), 10)]
+	requestsPath := ""
+	if v.caller.Can(access.ReadHistory) {
+		requestsPath = "/console/requests#optins"
+	}
 	page.Tiles = []tile{
 		{Name: "Consents standing", Hint: "records at granted", N: granted},
-		{Name: "Waiting for an answer", Hint: "double opt-ins not confirmed yet", N: pending},
+		{Name: "Waiting for an answer", Hint: "double opt-ins not confirmed yet", N: pending, Path: requestsPath},
 		{Name: "Ending within 30 days", Hint: "granted, with an end", N: expiring},
 		{Name: "Said no", Hint: "refused, withdrawn or revoked", N: restricted},
 		{Name: "Run out", Hint: "expired and not renewed", N: expired},

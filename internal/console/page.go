@@ -42,7 +42,7 @@ func secure(next http.Handler) http.Handler {
 	})
 }
 
-// policy is what pages may load. Those on which a browser is asked for a passkey may run our own script besides.
+// policy is what pages may load. Those that name a script of ours may run it besides.
 const (
 	policy       = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 	scriptPolicy = policy + "; script-src 'self'"
@@ -128,7 +128,7 @@ type view struct {
 	Notice  string
 	Form    form
 	Page    any
-	Script  bool // whether the page runs our script
+	Script  string // the script of ours that the page runs; empty: none
 }
 
 type navItem struct {
@@ -139,7 +139,8 @@ type navItem struct {
 var navigation = []navItem{
 	{"/console/", "Overview", access.LookUp},
 	{"/console/number", "Number", access.LookUp},
-	{"/console/conflicts", "Conflicts", access.ReadHistory},
+	{"/console/conflicts", "Conflicts and replies", access.ReadHistory},
+	{"/console/requests", "Requests", access.ReadHistory},
 	{"/console/wordings", "Wording", access.ReadCatalog},
 	{"/console/forms", "Forms", access.ReadCatalog},
 	{"/console/lists", "Lists", access.ReadCatalog},
@@ -159,6 +160,8 @@ var notices = map[string]string{
 	"unchanged":  "Nothing changed: it was so already.",
 	"accepted":   "Accepted as the person's own act.",
 	"dismissed":  "Dismissed. The record stays a no.",
+	"decided":    "Decided. What follows from it is recorded.",
+	"settled":    "Settled, and recorded as an entry.",
 	"revoked":    "The key is revoked.",
 	"enabled":    "Enabled. They sign in as before, or with a new link.",
 	"disabled":   "Disabled. All their sessions and links have ended.",
@@ -186,7 +189,7 @@ func (s *console) render(v *visit, status int, name string, out view) error {
 		return fmt.Errorf("render %s: %w", name, err)
 	}
 	v.w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	if out.Script {
+	if out.Script != "" {
 		v.w.Header().Set("Content-Security-Policy", scriptPolicy)
 	}
 	v.w.WriteHeader(status)

@@ -75,7 +75,7 @@ func (s *console) renderSignIn(v *visit, status int, f form, page signInPage) er
 	}
 	page.ByKey = page.ByKey || v.URL.Query().Get("with") == "key" || f.Field == "key"
 	v.caller = nil
-	return s.render(v, status, "signin", view{Title: "Sign in", Form: f, Page: page, Script: page.Passkey != nil})
+	return s.render(v, status, "signin", view{Title: "Sign in", Form: f, Page: page, Script: passkeyScript(page.Passkey)})
 }
 
 // site is where the visitor's browser sees the console.
@@ -319,4 +319,12 @@ func setCookie(v *visit, token string) {
 // header of their own only keeps their own browser from sending the cookie.
 func secured(r *http.Request) bool {
 	return r.TLS != nil || strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https")
+}
+
+// passkeyScript is the script of a page on which a browser is asked for a passkey; empty where it is not.
+func passkeyScript(asked json.RawMessage) string {
+	if asked == nil {
+		return ""
+	}
+	return "passkey.js"
 }

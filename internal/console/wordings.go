@@ -2,11 +2,13 @@ package console
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/consentline/consentline/internal/access"
 	"github.com/consentline/consentline/internal/catalog"
 	"github.com/consentline/consentline/internal/consent"
+	forms "github.com/consentline/consentline/internal/form"
 	"github.com/consentline/consentline/internal/ledger"
 )
 
@@ -81,6 +83,8 @@ type wordingPage struct {
 	catalog.Disclosure
 	Versions  []wordingVersion // the latest first
 	Latest    catalog.Wording
+	Forms     []string // that show it
+	Keywords  []string // by whose programmes it is advertised
 	MayChange bool
 }
 
@@ -99,6 +103,9 @@ func (s *console) renderWording(v *visit, status int, f form) error {
 		return err
 	}
 	page := wordingPage{Disclosure: d, Latest: d.Versions[len(d.Versions)-1], MayChange: v.caller.Can(access.ChangeWording)}
+	if err := s.readUses(v, &page); err != nil {
+		return err
+	}
 	used := s.Reports.Counts().Wordings
 	for i := len(d.Versions) - 1; i >= 0; i-- {
 		version := wordingVersion{Wording: d.Versions[i], Used: used[refOf(d.ID, d.Versions[i])]}
@@ -108,6 +115,28 @@ func (s *console) renderWording(v *visit, status int, f form) error {
 		page.Versions = append(page.Versions, version)
 	}
 	return s.render(v, status, "wording", view{Title: d.ID, Section: "/console/wordings", Form: f, Page: page})
+}
+
+// readUses finds the forms and keyword programmes in use that show a wording.
+func (s *console) readUses(v *visit, page *wordingPage) error {
+	all, err := s.Forms.All(v.ctx())
+	if err != nil {
+		return err
+	}
+	for _, f := range all {
+		shows := slices.ContainsFunc(f.Items, func(i forms.Item) bool { return slices.Contains(i.Wordings, page.ID) })
+		if shows && !f.Retired && v.caller.For(f.Brand) {
+			page.Forms = append(page.Forms, f.ID)
+		}
+	}
+	for _, p := range s.Inbox.Programmes.All() {
+		ref, err := ledger.ParseDisclosure(p.Disclosure)
+		sender, unknown := s.Catalog.Sender(p.Sender)
+		if err == nil && unknown == nil && ref.ID == page.ID && !p.Retired && v.caller.For(sender.Brand) {
+			page.Keywords = append(page.Keywords, p.Keyword)
+		}
+	}
+	return nil
 }
 
 // disclosure returns the one in the address, if the visitor may see it.
