@@ -2,7 +2,6 @@ package server_test
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -21,16 +20,24 @@ import (
 	"github.com/consentline/consentline/internal/testkit/pgtest"
 )
 
+// cabledDelta is for how long a poll keeps cabled nodes fresh.
+const cabledDelta = 200 * time.Millisecond
+
 // cabled opens nodes on a cluster, each behind a proxy of its own. What they log is written to log.
 func cabled(t testing.TB, c *pgtest.Cluster, nodes int, log *locked) (servers []*server.Server, cables []*pgtest.Proxy) {
 	t.Helper()
-	key := filepath.Join(t.TempDir(), "master.key")
+	return cabledWith(t, c, filepath.Join(t.TempDir(), "master.key"), nodes, log)
+}
+
+// cabledWith opens nodes with a key that the test knows the file of.
+func cabledWith(t testing.TB, c *pgtest.Cluster, key string, nodes int, log *locked) (servers []*server.Server, cables []*pgtest.Proxy) {
+	t.Helper()
 	logger := slog.New(slog.NewTextHandler(log, nil))
 	for range nodes {
 		cable := pgtest.NewProxy(t, c)
 		s, err := server.Open(ctx, server.Config{
 			Database: cable.URL(c.URL("postgres")), MasterKeyFile: key, DataDir: t.TempDir(), Log: logger,
-			Delta: 200 * time.Millisecond, Every: 20 * time.Millisecond, Rules: server.NoRules,
+			Delta: cabledDelta, Every: 20 * time.Millisecond, Rules: server.NoRules,
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -185,36 +192,14 @@ func TestNothingAcknowledgedIsLostWhenPostgresIsKilled(t *testing.T) {
 	c := pgtest.Start(t)
 	var log locked
 	nodes, _ := cabled(t, c, 2, &log)
-	var mu sync.Mutex
-	acknowledged := map[string]uint64{}
-	done := make(chan struct{})
-	var wg sync.WaitGroup
-	for w := range 8 {
-		wg.Go(func() {
-			for i := 0; ; i++ {
-				select {
-				case <-done:
-					return
-				default:
-				}
-				key := fmt.Sprintf("%d-%d", w, i)
-				r, err := nodes[w%2].Recorder.Record(ctx, access.Local, report(consent.Granted, key))
-				if err == nil && r[0].Err == nil {
-					mu.Lock()
-					acknowledged[key] = r[0].Seq
-					mu.Unlock()
-				}
-			}
-		})
-	}
+	w := write(nodes, 8)
 	for range 4 {
 		pause(300 * time.Millisecond)
 		if err := errors.Join(c.Kill(), c.Start()); err != nil {
 			t.Fatal(err)
 		}
 	}
-	close(done)
-	wg.Wait()
+	acknowledged := w.stop()
 	t.Logf("%d acts acknowledged through 4 kills", len(acknowledged))
 	if len(acknowledged) < 50 {
 		t.Fatal("too few for a proof")
@@ -224,20 +209,9 @@ func TestNothingAcknowledgedIsLostWhenPostgresIsKilled(t *testing.T) {
 			t.Errorf("act %s: got %+v, want a duplicate of entry %d", key, r, seq)
 		}
 	}
-	head, err := nodes[0].Ledger.Head(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	entries, err := nodes[0].Ledger.Entries(ctx, 0, int(head)+1)
-	if err != nil || len(entries) != int(head) || entries[head-1].Seq != head {
-		t.Errorf("%d entries up to %d, %v; want them without gaps", len(entries), head, err)
-	}
-	soon, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
+	head := holds(t, nodes[0], acknowledged)
 	for _, n := range nodes {
-		if err := n.Tree.WaitIntegrated(soon, head); err != nil {
-			t.Error(err)
-		}
+		logOf(t, n, head, nil)
 	}
 }
 

@@ -77,9 +77,6 @@ func Start(t testing.TB, config string) *Cluster {
 	return c
 }
 
-// Dir is a folder that ends with the cluster, together with whatever runs in it.
-func (c *Cluster) Dir() string { return c.dir }
-
 func (c *Cluster) address(member int) string { return fmt.Sprintf("127.77.%d.1%d", c.host, member+1) }
 
 // Proxy is the address at which HAProxy leads to the primary.
