@@ -31,9 +31,12 @@ type Database interface {
 
 // Log is the ledger as a node follows it.
 type Log interface {
-	// Follow reads what has changed since the observer was last told, up to the entry To of the commit or to the head,
-	// which it returns too. It must fail with a *ledger.ForkedError if the log is not the one that was followed so far.
-	Follow(ctx context.Context, tx store.Tx) (ledger.Commit, uint64, error)
+	// Reached returns the last entry that the observer was told of.
+	Reached() ledger.Place
+
+	// Follow reads what has changed since the observer was told of an entry, up to the entry To of the commit or to the
+	// head, which it returns too. It must fail with a *ledger.ForkedError if the log is not the one that was followed.
+	Follow(ctx context.Context, tx store.Tx, told ledger.Place) (ledger.Commit, uint64, error)
 
 	// Tell must return when everything up to the commit's last entry is applied.
 	Tell(ledger.Commit)
@@ -134,10 +137,11 @@ func (n *Node) RunOnce(ctx context.Context) (behind bool, err error) {
 	var c ledger.Commit
 	var head uint64
 	err = n.config.Database.Poll(ctx, func(tx store.Tx) (err error) {
+		told := n.config.Log.Reached() // before the snapshot, which may be old when there is an answer
 		if err := n.count(ctx, tx); err != nil {
 			return err
 		}
-		c, head, err = n.config.Log.Follow(ctx, tx)
+		c, head, err = n.config.Log.Follow(ctx, tx, told)
 		return err
 	})
 	if err != nil {

@@ -21,6 +21,7 @@ type batch struct {
 	l  *Ledger
 	tx store.Tx
 
+	told      Place // before the transaction's snapshot
 	head      head
 	from      uint64   // the last entry before this batch
 	leaf      [32]byte // of the last entry
@@ -43,7 +44,7 @@ type effect struct {
 }
 
 func newBatch(l *Ledger, tx store.Tx) *batch {
-	return &batch{l: l, tx: tx, newScopes: map[consent.Scope]int64{}, people: map[phone.Number]*person{}, seen: map[[16]byte]seenRow{}}
+	return &batch{l: l, tx: tx, told: l.Reached(), newScopes: map[consent.Scope]int64{}, people: map[phone.Number]*person{}, seen: map[[16]byte]seenRow{}}
 }
 
 func (b *batch) run(ctx context.Context, group []*request) error {

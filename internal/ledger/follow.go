@@ -10,8 +10,8 @@ import (
 	"github.com/consentline/consentline/internal/vault"
 )
 
-// place is an entry, and what it is known by: no other entry has its commitment.
-type place struct {
+// Place is an entry, and what it is known by: no other entry has its commitment.
+type Place struct {
 	seq  uint64
 	leaf [32]byte
 }
@@ -25,24 +25,27 @@ func (e *ForkedError) Error() string {
 		"the database was restored from an older copy, or failed over to a standby that lacked the last entries", e.Seq)
 }
 
-func (l *Ledger) lastTold() place {
+// Reached returns the last entry that the observer was told of. Whoever holds a log against it must have asked before the
+// log's snapshot was taken: what this node commits itself meanwhile is not in it.
+func (l *Ledger) Reached() Place {
 	l.telling.Lock()
 	defer l.telling.Unlock()
 	return l.told
 }
 
 // continues reports whether a log with this head and this leaf at told goes on from there.
-func (l *Ledger) continues(told place, head uint64, deployment string, leaf []byte) bool {
+func (l *Ledger) continues(told Place, head uint64, deployment string, leaf []byte) bool {
 	return deployment == l.deployment && head >= told.seq && (told.seq == 0 || bytes.Equal(leaf, told.leaf[:]))
 }
 
 // maxFollow is how many entries are followed at once, so that their changes fit into memory.
 const maxFollow = 50_000
 
-// Follow reads, in a snapshot, what the entries after the last that the observer heard of have changed. The records
-// and definitions are those of the snapshot. A *ForkedError says that the log is not the one that was followed so far.
-func (l *Ledger) Follow(ctx context.Context, tx store.Tx) (c Commit, head uint64, err error) {
-	told, continues := l.lastTold(), false
+// Follow reads, in a snapshot, what the entries have changed since the observer was told of one, as it stood before the
+// snapshot was taken. The records and definitions are those of the snapshot. A *ForkedError says that the log is not
+// the one that was followed so far.
+func (l *Ledger) Follow(ctx context.Context, tx store.Tx, told Place) (c Commit, head uint64, err error) {
+	continues := false
 	err = store.One(tx.Query(ctx, "SELECT seq, deployment, (SELECT leaf FROM ledger WHERE seq = $1) FROM head WHERE id = 1", told.seq), func(r store.Row) {
 		head = uint64(r.Int64(0))
 		continues = l.continues(told, head, r.Text(1), r.Bytes(2))
@@ -70,7 +73,7 @@ func (l *Ledger) Tell(c Commit) {
 		return
 	}
 	c.From = l.told.seq // what this node has committed meanwhile is in c as well
-	l.told = place{c.To, c.leaf}
+	l.told = Place{c.To, c.leaf}
 	l.notify(c)
 }
 
@@ -101,7 +104,7 @@ func (l *Ledger) tell(b *batch) error {
 			return fmt.Errorf("read entries %d to %d: %w", c.From+1, b.from, err)
 		}
 	}
-	l.told = place{c.To, c.leaf}
+	l.told = Place{c.To, c.leaf}
 	l.notify(c)
 	return nil
 }

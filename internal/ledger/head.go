@@ -41,7 +41,7 @@ func (l *Ledger) initialise(ctx context.Context) error {
 		const query = "SELECT h.deployment, h.key_check, h.seq, l.leaf FROM head h LEFT JOIN ledger l ON l.seq = h.seq WHERE h.id = 1"
 		err := store.One(tx.Query(ctx, query), func(r store.Row) {
 			l.deployment, check = r.Text(0), bytes.Clone(r.Bytes(1))
-			l.told = place{seq: uint64(r.Int64(2))}
+			l.told = Place{seq: uint64(r.Int64(2))}
 			copy(l.told.leaf[:], r.Bytes(3))
 		})
 		if errors.Is(err, store.ErrNotFound) {
@@ -113,7 +113,7 @@ func (b *batch) lockHead(ctx context.Context) error {
 		SELECT seq, recorded_at, next_subject, next_scope, deployment, (SELECT leaf FROM ledger WHERE seq = $1)
 		FROM head
 		WHERE id = 1`
-	told, continues := b.l.lastTold(), false
+	told, continues := b.told, false
 	err := store.One(b.tx.Query(ctx, query+b.l.db.Dialect().ForUpdate(), told.seq), func(r store.Row) {
 		b.head = head{uint64(r.Int64(0)), fromMicros(r.Int64(1)), r.Int64(2), r.Int64(3)}
 		continues = b.l.continues(told, b.head.seq, r.Text(4), r.Bytes(5))

@@ -130,7 +130,7 @@ type Ledger struct {
 	scopes     map[consent.Scope]int64 // belongs to the goroutine that appends
 
 	telling sync.Mutex // held while the observer is told, so that it hears of entries in order whoever read them
-	told    place
+	told    Place
 }
 
 // Config says what a ledger stands on. OnCommit is called after each commit, in order, before its callers are answered.

@@ -88,8 +88,10 @@ func (s *Server) openNode() (lease *check.Lease, settle func() func(context.Cont
 // follower is the ledger, which is opened after the node that follows it.
 type follower struct{ s *Server }
 
-func (f follower) Follow(ctx context.Context, tx store.Tx) (ledger.Commit, uint64, error) {
-	return f.s.Ledger.Follow(ctx, tx)
+func (f follower) Reached() ledger.Place { return f.s.Ledger.Reached() }
+
+func (f follower) Follow(ctx context.Context, tx store.Tx, told ledger.Place) (ledger.Commit, uint64, error) {
+	return f.s.Ledger.Follow(ctx, tx, told)
 }
 
 func (f follower) Tell(c ledger.Commit) { f.s.Ledger.Tell(c) }
