@@ -20,6 +20,10 @@ build: ## build the static binary into ./consentline
 test: tools ## run every test with the race detector
 	CGO_ENABLED=1 $(GO) test -race -timeout 15m $(PACKAGES)
 
+.PHONY: test-ha
+test-ha: tools-ha ## kill the leader of a highly available cluster ten times under load (8 minutes)
+	PATH="$$PATH:/usr/sbin" $(GO) test -tags ha -count 1 -v -timeout 30m ./internal/testkit/ha
+
 .PHONY: check
 check: fmt vet lint test ## what a change must pass: format, vet, lint, tests, architecture, specification
 
@@ -74,3 +78,16 @@ tools: ## install what the tests need and this machine lacks, or say what to ins
 	fi
 	@test -d $(NODE_CLIENT)/node_modules/twilio || npm ci --silent --no-audit --no-fund --ignore-scripts --prefix $(NODE_CLIENT) || \
 		{ echo "Twilio's client for Node.js cannot be installed: npm ci --prefix $(NODE_CLIENT)"; exit 1; }
+
+.PHONY: tools-ha
+tools-ha: tools ## install what the highly available cluster needs, or say what to install
+	@missing=""; \
+	command -v patroni >/dev/null || missing="$$missing patroni python3-etcd"; \
+	command -v etcd >/dev/null || missing="$$missing etcd-server"; \
+	PATH="$$PATH:/usr/sbin" command -v haproxy >/dev/null || missing="$$missing haproxy"; \
+	test -z "$$missing" && exit 0; \
+	if command -v apt-get >/dev/null && test "$$(id -u)" = 0; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+	else \
+		echo "the cluster needs these packages: apt-get install$$missing"; exit 1; \
+	fi
