@@ -63,6 +63,7 @@ type grammar struct {
 	Lists    listsCmd    `cmd:"" help:"Keep suppression lists."`
 	Rules    rulesCmd    `cmd:"" help:"Read, check and test the rules of law and contracts."`
 	Migrate  migrateCmd  `cmd:"" help:"Bring a database's schema up to date, or tell whether it is."`
+	Transfer transferCmd `cmd:"" help:"Move a whole deployment to another database, and verify it entry by entry."`
 	Verify   verifyCmd   `cmd:"" help:"Check a copy of the log, a served log, a receipt or a proof."`
 	Doctor   doctorCmd   `cmd:"" help:"Look for what is wrong with a data directory and its server."`
 	Bench    benchCmd    `cmd:"" help:"Measure this machine."`

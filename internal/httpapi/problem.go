@@ -113,7 +113,10 @@ func known(err error) *Problem {
 func ofStorage(err error) *Problem {
 	var forked *ledger.ForkedError
 	var unconfirmed *ledger.UnconfirmedError
+	var moved *ledger.MovedError
 	switch {
+	case errors.As(err, &moved):
+		return problem(http.StatusServiceUnavailable, "moved", "The ledger is being moved", "", "Nothing was recorded here. Send the request with the same Idempotency-Key to where the ledger goes on.")
 	case errors.As(err, &forked):
 		return problem(http.StatusServiceUnavailable, "log_forked", "The database is not the one this node followed", "", "Nothing was recorded here. Send the request to another node; the operator must look at this one.")
 	case errors.As(err, &unconfirmed):

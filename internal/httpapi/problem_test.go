@@ -39,6 +39,7 @@ func TestEachErrorOfACapabilityHasItsProblem(t *testing.T) {
 		{ledger.ErrChanged, http.StatusConflict, "changed_meanwhile"},
 		{ledger.ErrClosed, http.StatusServiceUnavailable, "stopping"},
 		{&ledger.ForkedError{Seq: 7}, http.StatusServiceUnavailable, "log_forked"},
+		{&ledger.MovedError{}, http.StatusServiceUnavailable, "moved"},
 		{&ledger.UnconfirmedError{Err: ledger.ErrUnavailable}, http.StatusServiceUnavailable, "outcome_unknown"},
 		{ledger.ErrFull, http.StatusInsufficientStorage, "storage_full"},
 		{ledger.ErrFailing, http.StatusServiceUnavailable, "storage_failing"},

@@ -45,16 +45,20 @@ const maxFollow = 50_000
 // snapshot was taken. The records and definitions are those of the snapshot. A *ForkedError says that the log is not
 // the one that was followed so far.
 func (l *Ledger) Follow(ctx context.Context, tx store.Tx, told Place) (c Commit, head uint64, err error) {
-	continues := false
-	err = store.One(tx.Query(ctx, "SELECT seq, deployment, (SELECT leaf FROM ledger WHERE seq = $1) FROM head WHERE id = 1", told.seq), func(r store.Row) {
+	const query = "SELECT seq, deployment, (SELECT leaf FROM ledger WHERE seq = $1), (SELECT count(*) FROM transfers) FROM head WHERE id = 1"
+	continues, moving := false, false
+	err = store.One(tx.Query(ctx, query, told.seq), func(r store.Row) {
 		head = uint64(r.Int64(0))
 		continues = l.continues(told, head, r.Text(1), r.Bytes(2))
+		moving = r.Int64(3) != 0
 	})
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return c, 0, &ForkedError{told.seq}
 	case err != nil:
 		return c, 0, fmt.Errorf("read the head: %w", err)
+	case moving:
+		return c, head, Moved(ctx, tx)
 	case !continues:
 		return c, head, &ForkedError{told.seq}
 	}

@@ -110,18 +110,25 @@ func (l *Ledger) Deployment() string { return l.deployment }
 
 func (b *batch) lockHead(ctx context.Context) error {
 	const query = `
-		SELECT seq, recorded_at, next_subject, next_scope, deployment, (SELECT leaf FROM ledger WHERE seq = $1)
+		SELECT seq, recorded_at, next_subject, next_scope, deployment, (SELECT leaf FROM ledger WHERE seq = $1),
+			(SELECT count(*) FROM transfers)
 		FROM head
 		WHERE id = 1`
-	told, continues := b.told, false
+	told, continues, moving := b.told, false, false
 	err := store.One(b.tx.Query(ctx, query+b.l.db.Dialect().ForUpdate(), told.seq), func(r store.Row) {
 		b.head = head{uint64(r.Int64(0)), fromMicros(r.Int64(1)), r.Int64(2), r.Int64(3)}
 		continues = b.l.continues(told, b.head.seq, r.Text(4), r.Bytes(5))
+		moving = r.Int64(6) != 0
 	})
-	if err == nil && !continues {
-		err = &ForkedError{told.seq}
+	switch {
+	case err != nil:
+		return err
+	case moving:
+		return Moved(ctx, b.tx)
+	case !continues:
+		return &ForkedError{told.seq}
 	}
-	return err
+	return nil
 }
 
 func (b *batch) moveHead(ctx context.Context) error {

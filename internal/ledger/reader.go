@@ -227,3 +227,11 @@ func (l *Ledger) LoadRecords(ctx context.Context, fn func(Change)) (seq uint64, 
 	})
 	return seq, err
 }
+
+// Reading returns a ledger that only reads, and refuses a database that was written with another master key.
+func Reading(ctx context.Context, db store.DB, v *vault.Vault) (*Ledger, error) {
+	if err := CheckKey(ctx, db, v); err != nil {
+		return nil, err
+	}
+	return &Ledger{db: db, vault: v, closed: true}, nil
+}

@@ -41,16 +41,24 @@ func ReadKeyFile(path string) ([]byte, error) {
 func CreateKeyFile(path string) ([]byte, error) {
 	key := make([]byte, KeySize)
 	random(key)
+	if err := WriteKeyFile(path, key); err != nil {
+		return nil, err
+	}
+	return key, nil
+}
+
+// WriteKeyFile writes a master key to a new file as CreateKeyFile does, for a deployment that moves.
+func WriteKeyFile(path string, key []byte) error {
 	text := keyFileHeader + base64.StdEncoding.EncodeToString(key) + "\n"
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("create master key: %w", err)
+		return fmt.Errorf("create master key: %w", err)
 	}
 	_, err = f.WriteString(text)
 	if err := errors.Join(err, f.Sync(), f.Close(), syncDir(filepath.Dir(path))); err != nil {
-		return nil, fmt.Errorf("create master key: %w", err)
+		return fmt.Errorf("create master key: %w", err)
 	}
-	return key, nil
+	return nil
 }
 
 func syncDir(path string) error {

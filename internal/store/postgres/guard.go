@@ -41,7 +41,8 @@ func assertDurable(ctx context.Context, pg *pgconn.PgConn) error {
 	results, err := pg.Exec(ctx, `
 		SELECT current_setting('server_version_num'), pg_is_in_recovery(), current_setting('fsync'),
 			current_setting('full_page_writes'), current_setting('synchronous_commit'),
-			current_setting('synchronous_standby_names')`).ReadAll()
+			current_setting('synchronous_standby_names'),
+			CASE current_setting('application_name') WHEN '`+unnamed+`' THEN set_config('application_name', `+ownName+`, false) END`).ReadAll()
 	if err != nil {
 		return fmt.Errorf("look at the server's settings: %w", err)
 	}

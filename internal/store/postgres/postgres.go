@@ -30,6 +30,9 @@ type Config struct {
 	// apart, so that none waits behind the others. Zero means 4, 8 and 2.
 	Writers, Readers, Pollers int32
 
+	// Name is what the server's list of connections shows; empty: consentline and the schema.
+	Name string
+
 	// Timeout bounds each transaction that writes, so that a network that swallows packets holds nobody for ever.
 	// Zero means 30 s.
 	Timeout time.Duration
@@ -76,8 +79,10 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 	pool.ConnConfig.DialFunc = (&net.Dialer{KeepAliveConfig: net.KeepAliveConfig{
 		Enable: true, Idle: 5 * time.Second, Interval: 5 * time.Second, Count: 3,
 	}}).DialContext
-	if pool.ConnConfig.RuntimeParams["application_name"] == "" {
-		pool.ConnConfig.RuntimeParams["application_name"] = "consentline"
+	if c.Name != "" {
+		pool.ConnConfig.RuntimeParams["application_name"] = c.Name
+	} else if pool.ConnConfig.RuntimeParams["application_name"] == "" {
+		pool.ConnConfig.RuntimeParams["application_name"] = unnamed
 	}
 	pool.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error { return assertDurable(ctx, conn.PgConn()) }
 	pool.BeforeClose = func(conn *pgx.Conn) { db.warned.Delete(conn.PgConn()) }
