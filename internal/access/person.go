@@ -221,6 +221,11 @@ func (g *Gate) PersonByLogin(login string) (Person, error) {
 	return g.Person(personID("login", NormalLogin(login)))
 }
 
+// PersonByIdentity returns the person with an identity at a provider of single sign-on, or ErrNotFound.
+func (g *Gate) PersonByIdentity(identity string) (Person, error) {
+	return g.Person(personID("identity", identity))
+}
+
 // People returns what is kept of everybody, by login.
 func (g *Gate) People() []Person {
 	g.mu.Lock()

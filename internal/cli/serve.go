@@ -14,6 +14,7 @@ import (
 	"github.com/consentline/consentline/internal/access"
 	"github.com/consentline/consentline/internal/demo"
 	"github.com/consentline/consentline/internal/server"
+	"github.com/consentline/consentline/internal/signon"
 )
 
 type serveCmd struct {
@@ -26,6 +27,7 @@ type serveCmd struct {
 	Freshness time.Duration `default:"500ms" placeholder:"TIME" help:"For how long a node may answer after it last polled the database, and so how long withdrawals wait; the same on all nodes."`
 	Providers string        `env:"CONSENTLINE_PROVIDERS" placeholder:"FILE" help:"A JSON file that configures the providers of messages, double opt-in and the gateways; it holds secrets, so only its owner should read it. Left out: messages go into messages.ndjson in the data directory."`
 	Countries []string      `name:"optin-countries" env:"CONSENTLINE_OPTIN_COUNTRIES" placeholder:"US,GB" help:"The countries to which questions of double opt-in may go. Left out: those of the file of --providers, else each brand's own."`
+	SignOn    string        `env:"CONSENTLINE_SIGN_ON" placeholder:"FILE" help:"A JSON file that configures single sign-on for staff; it holds a secret, so only its owner should read it. Left out: staff sign in here."`
 	Demo      bool          `help:"Load a sample of about 5,000 fictional people into an empty ledger first."`
 	Twilio    string        `name:"gateway-twilio" env:"CONSENTLINE_GATEWAY_TWILIO" placeholder:"HOST:PORT" help:"Stand in for https://api.twilio.com at this address, and forward what the check allows. Left out: not at all."`
 	SMPP      string        `name:"gateway-smpp" env:"CONSENTLINE_GATEWAY_SMPP" placeholder:"HOST:PORT" help:"Stand between applications and the SMSC of --providers at this address. Left out: not at all."`
@@ -67,10 +69,14 @@ func (c *serveCmd) Run(ctx context.Context, a *App) error {
 	if err != nil {
 		return err
 	}
+	signOn, err := c.signOn()
+	if err != nil {
+		return err
+	}
 	s, err := server.Open(ctx, server.Config{
 		DataDir: c.Data, Database: c.Database, MasterKeyFile: c.MasterKey, SingleNode: c.OnlyNode, Delta: c.Freshness,
 		Origin: c.Origin, Rules: rulesOf(c.Rules, c.Data), Providers: talk.Config, OptIn: talk.OptIn, Gateway: talk.Gateway, Words: talk.Words,
-		Now: a.Now, Log: log,
+		SignOn: signOn, Now: a.Now, Log: log,
 	})
 	if errors.Is(err, server.ErrInUse) {
 		return describeOwner(c.Data, err)
@@ -97,6 +103,22 @@ func (c *serveCmd) conversations() (v server.Settings, err error) {
 		v.OptIn.Countries = c.Countries
 	}
 	return v, nil
+}
+
+// signOn reads the file that configures single sign-on; without one there is none.
+func (c *serveCmd) signOn() (*signon.Config, error) {
+	if c.SignOn == "" {
+		return nil, nil
+	}
+	file, err := os.Open(c.SignOn)
+	if err != nil {
+		return nil, fmt.Errorf("--sign-on: %w", err)
+	}
+	config, err := signon.Parse(file)
+	if err = errors.Join(err, file.Close()); err != nil {
+		return nil, fmt.Errorf("--sign-on %s: %w", c.SignOn, err)
+	}
+	return &config, nil
 }
 
 func (c *serveCmd) logger(a *App) *slog.Logger {

@@ -24,6 +24,7 @@ import (
 	"github.com/consentline/consentline/internal/preference"
 	"github.com/consentline/consentline/internal/report"
 	"github.com/consentline/consentline/internal/session"
+	"github.com/consentline/consentline/internal/signon"
 	"github.com/consentline/consentline/internal/suppression"
 	"github.com/consentline/consentline/internal/transparency"
 )
@@ -40,6 +41,7 @@ type Config struct {
 	Signer   *transparency.Signer
 	Sessions *session.Sessions
 	People   *people.People
+	SignOn   *signon.Provider // nil: no single sign-on
 	Reports  *report.Reports
 	Links    *preference.Links
 	Forms    *forms.Forms
@@ -79,6 +81,8 @@ func (s *console) routes() {
 	s.open("GET /console/enter/{link}", s.showEnter)
 	s.open("POST /console/enter/{link}", s.enter)
 	s.open("POST /console/sign-in/code", s.secondFactor)
+	s.open("POST /console/sign-in/away", s.sendAway)
+	s.open("GET "+signon.ReturnPath, s.comeBack)
 	s.page("POST /console/sign-out", "", s.signOut)
 
 	s.page("GET /console/account", "", s.account)

@@ -35,15 +35,23 @@ type fixture struct {
 	ahead atomic.Int64 // how far the clock runs before the wall's
 }
 
-func start(t testing.TB) *fixture {
+func start(t testing.TB) *fixture { return startWith(t, nil) }
+
+// startWith starts a server whose configuration is made once its address is known.
+func startWith(t testing.TB, configure func(*server.Config, string)) *fixture {
 	t.Helper()
-	f := &fixture{t: t}
-	s, err := server.Open(t.Context(), server.Config{DataDir: t.TempDir(), Now: f.now})
+	f := &fixture{t: t, http: httptest.NewUnstartedServer(nil)}
+	c := server.Config{DataDir: t.TempDir(), Now: f.now}
+	if configure != nil {
+		configure(&c, "http://"+f.http.Listener.Addr().String())
+	}
+	s, err := server.Open(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
 	f.Server = s
-	f.http = httptest.NewServer(s.Console())
+	f.http.Config.Handler = s.Console()
+	f.http.Start()
 	t.Cleanup(func() {
 		f.http.Close()
 		if err := s.Close(); err != nil {

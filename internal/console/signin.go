@@ -63,6 +63,7 @@ type signInPage struct {
 	Why     string
 	ByKey   bool            // whether the field for an access key is shown at once
 	Passkey json.RawMessage // what a browser is asked for a passkey with; nil: none can be used here
+	SignOn  string          // the name of single sign-on; empty: there is none
 	Halfway string          // the token of a password that waits for its second factor
 }
 
@@ -72,6 +73,9 @@ func (s *console) renderSignIn(v *visit, status int, f form, page signInPage) er
 		if page.Passkey, err = s.People.Credentials().Ask(site); err != nil {
 			return err
 		}
+	}
+	if s.SignOn != nil {
+		page.SignOn = s.SignOn.Name()
 	}
 	page.ByKey = page.ByKey || v.URL.Query().Get("with") == "key" || f.Field == "key"
 	v.caller = nil

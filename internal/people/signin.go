@@ -3,10 +3,12 @@ package people
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/consentline/consentline/internal/access"
 	"github.com/consentline/consentline/internal/credential"
+	"github.com/consentline/consentline/internal/ledger"
 )
 
 // How people have proved who they are, as entries and lists of sessions say it.
@@ -123,3 +125,23 @@ func (p *People) Recognised(ctx context.Context, who access.Person, browser stri
 	}
 	return p.begin(ctx, known.CallerID(), BySingleSignOn, browser)
 }
+
+// NotRecognised ends the sessions of whom a provider of single sign-on knows and gives no role any more, and records
+// that they were refused.
+func (p *People) NotRecognised(ctx context.Context, identity string) error {
+	by := singleSignOn
+	if who, err := p.gate.PersonByIdentity(identity); err == nil {
+		by = who.CallerID()
+		if err := p.sessions.EndAll(ctx, by, ""); err != nil {
+			return err
+		}
+	}
+	_, err := p.ledger.AppendOne(ctx, ledger.Item{Kind: ledger.KindDenial, By: by, Detail: map[string]string{"permission": "sign in without a role"}})
+	if err != nil {
+		return fmt.Errorf("record a refusal: %w", err)
+	}
+	return nil
+}
+
+// singleSignOn is who is said to have been refused when nobody here is known by an identity.
+const singleSignOn = "single-sign-on"

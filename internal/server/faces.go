@@ -7,20 +7,15 @@ import (
 
 	"github.com/consentline/consentline/internal/check"
 	"github.com/consentline/consentline/internal/console"
-	"github.com/consentline/consentline/internal/credential"
 	"github.com/consentline/consentline/internal/form"
 	"github.com/consentline/consentline/internal/jobs"
-	"github.com/consentline/consentline/internal/people"
 	"github.com/consentline/consentline/internal/portal"
 	"github.com/consentline/consentline/internal/preference"
 	"github.com/consentline/consentline/internal/report"
-	"github.com/consentline/consentline/internal/session"
 )
 
 // openFaces makes what the pages for staff and people stand on.
 func (s *Server) openFaces() {
-	s.Sessions = session.New(s.db, s.Gate, s.Ledger, s.Now)
-	s.People = people.New(s.Gate, s.Sessions, credential.New(s.db, s.Ledger, s.vault.StaffKey(), s.Now), s.Ledger)
 	s.Reports = report.New(s.db, s.Ledger, s.Now)
 	s.Links = preference.NewLinks(s.Ledger, s.Now)
 	s.Forms = form.New(s.db, s.Ledger, s.Catalog, s.Now)
@@ -76,7 +71,7 @@ func (s *Server) Console() http.Handler {
 	}
 	return console.New(console.Config{
 		Ledger: s.Ledger, Index: s.Index, Catalog: s.Catalog, Lists: s.Lists, Gate: s.Gate, Recorder: s.Recorder,
-		Tree: s.Tree, Signer: s.Signer, Sessions: s.Sessions, People: s.People, Reports: s.Reports, Links: s.Links, Forms: s.Forms,
+		Tree: s.Tree, Signer: s.Signer, Sessions: s.Sessions, People: s.People, SignOn: s.SignOn, Reports: s.Reports, Links: s.Links, Forms: s.Forms,
 		Inbox: s.Conversations.Inbox, OptIns: s.Conversations.OptIns, Erasures: s.Erasures, Now: s.Now, Log: s.Log, Citations: cites,
 	})
 }

@@ -38,6 +38,7 @@ import (
 	"github.com/consentline/consentline/internal/report"
 	"github.com/consentline/consentline/internal/rulebook"
 	"github.com/consentline/consentline/internal/session"
+	"github.com/consentline/consentline/internal/signon"
 	"github.com/consentline/consentline/internal/store"
 	"github.com/consentline/consentline/internal/store/postgres"
 	"github.com/consentline/consentline/internal/suppression"
@@ -75,6 +76,9 @@ type Config struct {
 	Gateway gateway.Settings
 	Words   Words
 
+	// SignOn is where staff sign in with their organisation's accounts; nil: nowhere.
+	SignOn *signon.Config
+
 	Origin string           // the log's name; empty: derived from the deployment
 	Now    func() time.Time // nil: the wall clock
 	Log    *slog.Logger     // nil: nothing is logged
@@ -95,6 +99,7 @@ type Server struct {
 	Feed     *changefeed.Feed
 	Sessions *session.Sessions
 	People   *people.People
+	SignOn   *signon.Provider // nil without single sign-on
 	Reports  *report.Reports
 	Links    *preference.Links
 	Forms    *form.Forms
@@ -197,6 +202,9 @@ func (s *Server) openStore(ctx context.Context) error {
 	}
 	s.Recorder = act.NewRecorder(s.Ledger, s.Catalog, s.Now)
 	if err := s.openConversations(ctx); err != nil {
+		return err
+	}
+	if err := s.openStaff(); err != nil {
 		return err
 	}
 	s.openFaces()
