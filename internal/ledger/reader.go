@@ -132,15 +132,8 @@ func (l *Ledger) Entry(ctx context.Context, seq uint64) (e Entry, err error) {
 
 // Entries returns up to limit entries after the one numbered after, in order.
 func (l *Ledger) Entries(ctx context.Context, after uint64, limit int) (out []Entry, err error) {
-	const query = `
-		SELECT l.seq, l.recorded_at, l.kind, l.body, l.leaf, l.subject, s.subject, s.sealed
-		FROM ledger l
-		LEFT JOIN subjects s ON s.id = l.subject
-		WHERE l.seq > $1
-		ORDER BY l.seq
-		LIMIT $2`
 	err = l.db.Read(ctx, func(tx store.Tx) error {
-		return store.Each(tx.Query(ctx, query, after, limit), func(r store.Row) error {
+		return store.Each(tx.Query(ctx, entriesAfter, after, limit), func(r store.Row) error {
 			e, err := l.scanEntry(r)
 			out = append(out, e)
 			return err
@@ -165,6 +158,14 @@ func (l *Ledger) RuleChanges(ctx context.Context) (out []Entry, err error) {
 	})
 	return out, err
 }
+
+const entriesAfter = `
+	SELECT l.seq, l.recorded_at, l.kind, l.body, l.leaf, l.subject, s.subject, s.sealed
+	FROM ledger l
+	LEFT JOIN subjects s ON s.id = l.subject
+	WHERE l.seq > $1
+	ORDER BY l.seq
+	LIMIT $2`
 
 func (l *Ledger) scanEntry(r store.Row) (Entry, error) {
 	e := Entry{Seq: uint64(r.Int64(0)), RecordedAt: fromMicros(r.Int64(1)), Kind: Kind(r.Int64(2)), Commitment: [32]byte(r.Bytes(4))}
