@@ -61,6 +61,9 @@ type grammar struct {
 	Export   exportCmd   `cmd:"" help:"Write out every current record, or a copy of the public log."`
 	Classify classifyCmd `cmd:"" help:"Say what inbound texts mean for consent."`
 	Lists    listsCmd    `cmd:"" help:"Keep suppression lists."`
+
+	Programmes programmesCmd `cmd:"" help:"Keep the keywords by which people opt in themselves."`
+
 	Rules    rulesCmd    `cmd:"" help:"Read, check and test the rules of law and contracts."`
 	Migrate  migrateCmd  `cmd:"" help:"Bring a database's schema up to date, or tell whether it is."`
 	Transfer transferCmd `cmd:"" help:"Move a whole deployment to another database, and verify it entry by entry."`

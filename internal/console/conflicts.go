@@ -11,6 +11,7 @@ import (
 	"github.com/consentline/consentline/internal/access"
 	"github.com/consentline/consentline/internal/act"
 	"github.com/consentline/consentline/internal/consent"
+	"github.com/consentline/consentline/internal/inbound"
 	"github.com/consentline/consentline/internal/ledger"
 )
 
@@ -18,7 +19,7 @@ import (
 // way, and grants that did not take effect.
 type conflictsPage struct {
 	Reviews     []review
-	NextReviews string // the moment at which their next page begins; empty for none
+	NextReviews string // the place after which their next page begins; empty for none
 	Items       []conflict
 	Next        uint64 // the grant after which the next page begins; zero for none
 	Sources     []consent.Source
@@ -51,14 +52,11 @@ func (s *console) conflicts(v *visit) error {
 func (s *console) renderConflicts(v *visit, status int, f form) error {
 	after, _ := strconv.ParseUint(v.URL.Query().Get("after"), 10, 64)
 	page := conflictsPage{Sources: personalSources, Now: s.Now().UTC(), MayDecide: v.caller.Can(access.RecordConsent)}
-	before, _ := time.Parse(time.RFC3339Nano, v.URL.Query().Get("replies"))
-	reviews, next, err := s.reviews(v, before)
+	reviews, next, err := s.reviews(v, inbound.ParsePlace(v.URL.Query().Get("replies")))
 	if err != nil {
 		return err
 	}
-	if page.Reviews = reviews; !next.IsZero() {
-		page.NextReviews = next.Format(time.RFC3339Nano)
-	}
+	page.Reviews, page.NextReviews = reviews, next
 	for len(page.Items) < conflictsOnPage {
 		found, err := s.Reports.Conflicts(v.ctx(), after, conflictsOnPage+1)
 		if err != nil {

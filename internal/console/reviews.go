@@ -3,7 +3,6 @@ package console
 import (
 	"errors"
 	"regexp"
-	"time"
 
 	"github.com/consentline/consentline/internal/access"
 	"github.com/consentline/consentline/internal/inbound"
@@ -31,15 +30,16 @@ var reviewWords = map[inbound.Flag]string{
 	inbound.NothingToKeep: "asks to begin, and nothing says with what",
 }
 
-// reviews returns the messages that wait for a decision from a moment on, and the moment at which the next page begins.
-func (s *console) reviews(v *visit, after time.Time) (out []review, next time.Time, err error) {
+// reviews returns the messages that wait for a decision after a place, and the place after which the next page begins;
+// empty for none.
+func (s *console) reviews(v *visit, after inbound.Place) (out []review, next string, err error) {
 	found, err := s.Inbox.Reviews(v.ctx(), after, reviewsOnPage+1)
 	if err != nil {
 		return nil, next, err
 	}
 	if len(found) > reviewsOnPage {
 		found = found[:reviewsOnPage]
-		next = found[reviewsOnPage-1].CreatedAt
+		next = found[reviewsOnPage-1].Place().String()
 	}
 	for _, r := range found {
 		if !sees(v.caller, r.Brand) {

@@ -23,6 +23,7 @@ func (a *API) Converse(c *inbound.Conversations) {
 	t.inboundRoutes()
 	t.optInRoutes()
 	t.reviewRoutes()
+	t.programmeRoutes()
 }
 
 // conversed turns the errors of conversations into problems; others stay as they are.

@@ -22,6 +22,8 @@ func TestDefinitionsAreCreatedReadChangedAndListed(t *testing.T) {
 		{"/v1/purposes", map[string]any{"id": "news", "name": "News", "class": "marketing"}, map[string]any{"id": "news", "name": "Newsletter", "class": "marketing"}, "name", "Newsletter"},
 		{"/v1/senders", map[string]any{"id": "s1", "brand": "acme", "kind": "short_code", "address": "55512", "channel": "sms"},
 			map[string]any{"id": "s1", "brand": "acme", "kind": "short_code", "address": "55513", "channel": "sms"}, "address", "55513"},
+		{"/v1/programmes", map[string]any{"id": "club", "keyword": "PIZZA", "sender": "s1", "purpose": "news", "level": "express"},
+			map[string]any{"id": "club", "keyword": "PASTA", "sender": "s1", "purpose": "news", "level": "express"}, "keyword", "PASTA"},
 		{"/v1/lists", map[string]any{"id": "own", "name": "Own", "kind": "own", "max_age_seconds": 60}, map[string]any{"id": "own", "name": "Ours", "kind": "own"}, "name", "Ours"},
 	} {
 		one := c.path + "/" + c.create["id"].(string)

@@ -80,11 +80,11 @@ func TestTheDocumentIsValid(t *testing.T) {
 // replayOrder is the order in which the examples make sense: what is defined comes before what names it.
 var replayOrder = []string{
 	"askOptIn", "readOptIn", "confirmOptIn", "inbound", "listReviews", "decideReview",
-	"createBrand", "createPurpose", "createSender", "createDisclosure", "addVersion", "createList", "createKey",
+	"createBrand", "createPurpose", "createSender", "createProgramme", "createDisclosure", "addVersion", "createList", "createKey",
 	"recordConsent", "recordConsents", "changeMembers", "replaceMembers",
-	"changeBrand", "changePurpose", "changeSender", "changeList",
-	"listBrands", "listPurposes", "listSenders", "listDisclosures", "listLists", "listKeys", "listVersions",
-	"readBrand", "readPurpose", "readSender", "readDisclosure", "readVersion", "readList", "readKey",
+	"changeBrand", "changePurpose", "changeSender", "changeProgramme", "changeList",
+	"listBrands", "listPurposes", "listSenders", "listProgrammes", "listDisclosures", "listLists", "listKeys", "listVersions",
+	"readBrand", "readPurpose", "readSender", "readProgramme", "readDisclosure", "readVersion", "readList", "readKey",
 	"check", "checkMany", "scrub", "lookUp", "readSubject", "readHistory", "readEntry", "proveEntry", "readChanges",
 	"readCheckpoint", "readLogKey", "readTile", "health", "readiness", "metrics", "export", "revokeKey",
 	"readRules", "readApplicable", "overrideRule", "liftOverride", "enterBan", "liftBan",

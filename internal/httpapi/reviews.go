@@ -3,7 +3,6 @@ package httpapi
 import (
 	"context"
 	"net/http"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -67,19 +66,13 @@ func (t *talk) listReviews(ctx context.Context, c call, _ *none) (out reply[Page
 	if err != nil {
 		return out, err
 	}
-	var after time.Time
-	if text != "" {
-		if after, err = time.Parse(time.RFC3339Nano, text); err != nil {
-			return out, err // it was signed by us
-		}
-	}
-	found, err := t.Reviews(ctx, after, limit+1)
+	found, err := t.Reviews(ctx, inbound.ParsePlace(text), limit+1)
 	if err != nil {
 		return out, err
 	}
 	if len(found) > limit {
 		found = found[:limit]
-		out.body.Next = t.cursor("reviews", ledger.FormatTime(found[limit-1].CreatedAt))
+		out.body.Next = t.cursor("reviews", found[limit-1].Place().String())
 		out.next = out.body.Next
 	}
 	out.body.Items = []Review{}

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/consentline/consentline/internal/consent"
@@ -120,16 +121,42 @@ func reviewPlace(id ReviewID) uint64 { return binary.BigEndian.Uint64(id[:8]) }
 // ErrNoReview says that there is no open review with an ID.
 var ErrNoReview = errors.New("no such open review")
 
-// Reviews returns up to limit open reviews made after a moment, oldest first.
-func (b *Inbox) Reviews(ctx context.Context, after time.Time, limit int) (out []Review, err error) {
+// Place is where a review stands among the open ones; the zero value is before all.
+type Place struct {
+	At time.Time
+	ID ReviewID
+}
+
+// Place returns where the review stands.
+func (v *Review) Place() Place { return Place{v.CreatedAt, v.ID} }
+
+// String writes the place for a cursor or an address; ParsePlace reads it.
+func (p Place) String() string { return ledger.FormatTime(p.At) + "." + p.ID.String() }
+
+// ParsePlace reads what String wrote. Anything else is the zero value, with which a list begins anew.
+func ParsePlace(text string) Place {
+	cut := strings.LastIndexByte(text, '.')
+	at, err := time.Parse(time.RFC3339Nano, text[:max(cut, 0)])
+	if err != nil {
+		return Place{}
+	}
+	id, err := ParseReviewID(text[cut+1:])
+	if err != nil {
+		return Place{}
+	}
+	return Place{at, id}
+}
+
+// Reviews returns up to limit open reviews that stand after a place, oldest first.
+func (b *Inbox) Reviews(ctx context.Context, after Place, limit int) (out []Review, err error) {
 	const query = `
 		SELECT id, reason, created_at, sealed
 		FROM reviews
-		WHERE decided_at IS NULL AND created_at > $1
-		ORDER BY created_at
-		LIMIT $2`
+		WHERE decided_at IS NULL AND (created_at > $1 OR created_at = $1 AND id > $2)
+		ORDER BY created_at, id
+		LIMIT $3`
 	err = b.DB.Read(ctx, func(tx store.Tx) error {
-		return store.Each(tx.Query(ctx, query, after.UnixMicro(), limit), func(r store.Row) error {
+		return store.Each(tx.Query(ctx, query, after.At.UnixMicro(), after.ID[:], limit), func(r store.Row) error {
 			v, err := b.scanReview(r)
 			out = append(out, v)
 			return err

@@ -101,7 +101,7 @@ func TestAStrangersStopToAnUnknownSenderIsAWithdrawalAndAReview(t *testing.T) {
 		t.Errorf("flag: got %q", taken[0].Flag)
 	}
 	f.want(t, alice, map[consent.Scope]consent.Status{{Brand: "default", Purpose: "offers", Channel: consent.SMS}: consent.StatusWithdrawn})
-	reviews := must[[]inbound.Review](t)(f.Reviews(ctx, time.Time{}, 10))
+	reviews := must[[]inbound.Review](t)(f.Reviews(ctx, inbound.Place{}, 10))
 	if len(reviews) != 1 || reviews[0].Number != alice || reviews[0].Text != "STOP" || reviews[0].Sender != "+12025550177" {
 		t.Errorf("reviews: got %+v", reviews)
 	}

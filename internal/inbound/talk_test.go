@@ -2,6 +2,7 @@ package inbound_test
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -73,14 +74,14 @@ func TestAStrangersStartWaitsForAPerson(t *testing.T) {
 	if taken := f.take(t, f.text(alice, "21610", "START")); taken[0].Flag != inbound.NothingToKeep || len(taken[0].Acts) != 0 {
 		t.Errorf("got %+v", taken[0])
 	}
-	if reviews := must[[]inbound.Review](t)(f.Reviews(ctx, time.Time{}, 10)); len(reviews) != 1 {
+	if reviews := must[[]inbound.Review](t)(f.Reviews(ctx, inbound.Place{}, 10)); len(reviews) != 1 {
 		t.Errorf("reviews: got %+v", reviews)
 	}
 }
 
 func TestAKeywordJoinsItsProgramme(t *testing.T) {
 	f := open(t)
-	must[optin.Programme](t)(f.Programmes.Define(ctx, "test", optin.Programme{ID: "p", Keyword: "PIZZA", Sender: "offers", Purpose: "offers"}))
+	must[optin.Programme](t)(f.Programmes.Create(ctx, "test", optin.Programme{ID: "p", Keyword: "PIZZA", Sender: "offers", Purpose: "offers"}))
 	for text, want := range map[string]int{"I like pizza": 0, "Pizza": 1} {
 		if taken := f.take(t, f.text(alice, "21610", text)); len(taken[0].Acts) != want {
 			t.Errorf("%q: got %+v, want %d acts", text, taken[0].Acts, want)
@@ -126,7 +127,7 @@ func TestAnAmbiguousTextHoldsMarketingAsksOnceAndWaitsForAPerson(t *testing.T) {
 	f.answered(t) // asked once
 	f.now = f.now.Add(365 * 24 * time.Hour)
 	f.want(t, alice, map[consent.Scope]consent.Status{offers: consent.StatusRevoked}) // silence keeps the hold
-	reviews := must[[]inbound.Review](t)(f.Reviews(ctx, time.Time{}, 10))
+	reviews := must[[]inbound.Review](t)(f.Reviews(ctx, inbound.Place{}, 10))
 	if len(reviews) != 1 || reviews[0].Reason != inbound.Ambiguous || reviews[0].Text != text {
 		t.Fatalf("reviews: got %+v", reviews)
 	}
@@ -150,7 +151,7 @@ func TestAPersonsDecisionDoesNotOverrideWhatTheOtherSaidMeanwhile(t *testing.T) 
 	f.grant(t, alice, offers)
 	f.take(t, f.text(alice, "21610", ambiguous(t)))
 	f.take(t, f.text(alice, "21610", "STOP"))
-	reviews := must[[]inbound.Review](t)(f.Reviews(ctx, time.Time{}, 10))
+	reviews := must[[]inbound.Review](t)(f.Reviews(ctx, inbound.Place{}, 10))
 	must[[]inbound.Act](t)(f.Decide(ctx, access.Local, reviews[0].ID, inbound.Resume, "Ann", "a misunderstanding"))
 	f.want(t, alice, map[consent.Scope]consent.Status{offers: consent.StatusWithdrawn})
 }
@@ -159,7 +160,7 @@ func TestADecisionToStopIsTheWithdrawalThatTheMessageWas(t *testing.T) {
 	f := open(t)
 	f.grant(t, alice, offers, orders)
 	f.take(t, f.text(alice, "21610", ambiguous(t)))
-	reviews := must[[]inbound.Review](t)(f.Reviews(ctx, time.Time{}, 10))
+	reviews := must[[]inbound.Review](t)(f.Reviews(ctx, inbound.Place{}, 10))
 	must[[]inbound.Act](t)(f.Decide(ctx, access.Local, reviews[0].ID, inbound.Stop, "Ann", "clear enough"))
 	f.want(t, alice, map[consent.Scope]consent.Status{offers: consent.StatusWithdrawn, orders: consent.StatusGranted})
 }
@@ -172,13 +173,13 @@ func TestOrdinaryTextsLeaveNoTrace(t *testing.T) {
 	if got := f.head(t); got != entries {
 		t.Errorf("%d entries, want %d", got, entries)
 	}
-	if reviews := must[[]inbound.Review](t)(f.Reviews(ctx, time.Time{}, 10)); len(reviews) != 0 {
+	if reviews := must[[]inbound.Review](t)(f.Reviews(ctx, inbound.Place{}, 10)); len(reviews) != 0 {
 		t.Errorf("reviews: got %+v", reviews)
 	}
 	for range 2 { // to a sender that nobody defined: one review for the sender, without the text
 		f.take(t, f.text(alice, "99", "Thanks, see you at eight"))
 	}
-	if reviews := must[[]inbound.Review](t)(f.Reviews(ctx, time.Time{}, 10)); len(reviews) != 1 || reviews[0].Text != "" || reviews[0].Number != 0 {
+	if reviews := must[[]inbound.Review](t)(f.Reviews(ctx, inbound.Place{}, 10)); len(reviews) != 1 || reviews[0].Text != "" || reviews[0].Number != 0 {
 		t.Errorf("reviews: got %+v", reviews)
 	}
 }
@@ -190,7 +191,7 @@ func TestWhatCannotBePlacedIsKeptForAPerson(t *testing.T) {
 	if taken := f.take(t, e); taken[0].Flag != inbound.UnknownNumber {
 		t.Errorf("got %+v", taken[0])
 	}
-	reviews := must[[]inbound.Review](t)(f.Reviews(ctx, time.Time{}, 10))
+	reviews := must[[]inbound.Review](t)(f.Reviews(ctx, inbound.Place{}, 10))
 	if len(reviews) != 1 || reviews[0].Written != "ACME" || reviews[0].Text != "STOP" {
 		t.Fatalf("reviews: got %+v", reviews)
 	}
@@ -207,5 +208,30 @@ func BenchmarkAStopFromCallbackToCommit(b *testing.B) {
 		if _, err := f.Take(ctx, "twilio", []messaging.Event{f.text(phone.Number(12025550100+f.id%100), "21610", "STOP")}); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+func TestReviewsOfTheSameMomentAreListedPageByPageEachOnce(t *testing.T) {
+	f := open(t)
+	var events []messaging.Event
+	for i := range 5 {
+		e := f.text(alice, "21610", fmt.Sprintf("STOP %d", i))
+		e.Number = "ACME"
+		events = append(events, e)
+	}
+	f.take(t, events...) // the clock stands still meanwhile
+	seen := map[inbound.ReviewID]bool{}
+	var after inbound.Place
+	for range 3 {
+		page := must[[]inbound.Review](t)(f.Reviews(ctx, after, 2))
+		for i := range page {
+			seen[page[i].ID], after = true, inbound.ParsePlace(page[i].Place().String())
+		}
+	}
+	if len(seen) != 5 {
+		t.Errorf("%d reviews were listed, want 5", len(seen))
+	}
+	if rest := must[[]inbound.Review](t)(f.Reviews(ctx, after, 2)); len(rest) != 0 {
+		t.Errorf("after the last: %+v", rest)
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/consentline/consentline/internal/access"
 	"github.com/consentline/consentline/internal/act"
+	"github.com/consentline/consentline/internal/catalog"
 	"github.com/consentline/consentline/internal/consent"
 	"github.com/consentline/consentline/internal/ledger"
 	"github.com/consentline/consentline/internal/optin"
@@ -187,7 +188,7 @@ func TestWhatIsWrongWithARequestIsNamed(t *testing.T) {
 
 func TestAKeywordIsAWholeMessageToItsSender(t *testing.T) {
 	f := open(t, nil)
-	p := must[optin.Programme](t)(f.programmes.Define(ctx, "test", optin.Programme{ID: "join", Keyword: "Join", Sender: "code", Purpose: "offers"}))
+	p := must[optin.Programme](t)(f.programmes.Create(ctx, "test", optin.Programme{ID: "join", Keyword: "Join", Sender: "code", Purpose: "offers"}))
 	for text, want := range map[string]bool{" JOIN\n": true, "join": true, "join us": false, "joined": false, "": false} {
 		if got, ok := f.programmes.Find("code", text); ok != want || ok && got != p {
 			t.Errorf("%q: got %t, want %t", text, ok, want)
@@ -196,14 +197,22 @@ func TestAKeywordIsAWholeMessageToItsSender(t *testing.T) {
 	if _, ok := f.programmes.Find("other", "join"); ok {
 		t.Error("the keyword counts at another sender")
 	}
-	if _, err := f.programmes.Define(ctx, "test", optin.Programme{ID: "join2", Keyword: "JOIN", Sender: "code", Purpose: "offers"}); err == nil {
+	if _, err := f.programmes.Create(ctx, "test", optin.Programme{ID: "join2", Keyword: "JOIN", Sender: "code", Purpose: "offers"}); err == nil {
 		t.Error("two programmes have one keyword")
 	}
-	if _, err := f.programmes.Define(ctx, "test", optin.Programme{ID: "w", Keyword: "WIN", Sender: "code", Purpose: "offers", Level: consent.ExpressWritten}); err == nil {
+	if _, err := f.programmes.Create(ctx, "test", optin.Programme{ID: "w", Keyword: "WIN", Sender: "code", Purpose: "offers", Level: consent.ExpressWritten}); err == nil {
 		t.Error("a written consent without words")
 	}
+	for _, word := range []string{"STOP", "Help", "arrêt"} {
+		if _, err := f.programmes.Create(ctx, "test", optin.Programme{ID: "s", Keyword: word, Sender: "code", Purpose: "offers"}); err == nil {
+			t.Errorf("%s is taken for a keyword by which people opt in", word)
+		}
+	}
+	if _, err := f.programmes.Create(ctx, "test", p); !errors.Is(err, catalog.ErrExists) {
+		t.Errorf("defined twice: got %v, want ErrExists", err)
+	}
 	p.Retired = true
-	must[optin.Programme](t)(f.programmes.Define(ctx, "test", p))
+	must[optin.Programme](t)(f.programmes.Change(ctx, "test", p))
 	if _, ok := f.programmes.Find("code", "join"); ok {
 		t.Error("a retired keyword counts")
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/consentline/consentline/internal/catalog"
 	"github.com/consentline/consentline/internal/consent"
 	"github.com/consentline/consentline/internal/ledger"
+	"github.com/consentline/consentline/internal/reply"
 )
 
 // Programme is a keyword by which people opt in themselves: they text it to a sender, having read the disclosure where
@@ -34,13 +35,16 @@ type Programmes struct {
 	ledger  catalog.Appender
 	catalog *catalog.Catalog
 
-	mu   sync.RWMutex
-	byID map[string]Programme
+	changing sync.Mutex // held while one is looked at and put in force
+
+	mu    sync.RWMutex // guards:
+	byID  map[string]Programme
+	since map[string]uint64 // the entry of each
 }
 
 // NewProgrammes returns an empty set; give it the definitions in force with Apply.
 func NewProgrammes(l catalog.Appender, c *catalog.Catalog) *Programmes {
-	return &Programmes{ledger: l, catalog: c, byID: map[string]Programme{}}
+	return &Programmes{ledger: l, catalog: c, byID: map[string]Programme{}, since: map[string]uint64{}}
 }
 
 // Apply puts a committed programme in force on this node; definitions of other kinds are ignored.
@@ -54,7 +58,7 @@ func (p *Programmes) Apply(d ledger.Definition) error {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.byID[d.ID] = v
+	p.byID[d.ID], p.since[d.ID] = v, d.Seq
 	return nil
 }
 
@@ -63,8 +67,28 @@ var (
 	keyword     = regexp.MustCompile(`^[\p{L}\p{N}]{2,20}$`)
 )
 
-// Define records a programme, new or changed. Errors are *catalog.InvalidError, or the ledger's.
-func (p *Programmes) Define(ctx context.Context, by string, v Programme) (Programme, error) {
+// Create records a new programme. Errors are catalog.ErrExists, *catalog.InvalidError, or the ledger's.
+func (p *Programmes) Create(ctx context.Context, by string, v Programme) (Programme, error) {
+	p.changing.Lock()
+	defer p.changing.Unlock()
+	if _, err := p.Get(v.ID); err == nil {
+		return v, fmt.Errorf("programme %q %w", v.ID, catalog.ErrExists)
+	}
+	return p.define(ctx, by, v)
+}
+
+// Change records a programme that is there as it is from now on. Errors are catalog.ErrNotFound, and those of Create.
+func (p *Programmes) Change(ctx context.Context, by string, v Programme) (Programme, error) {
+	p.changing.Lock()
+	defer p.changing.Unlock()
+	if _, err := p.Get(v.ID); err != nil {
+		return v, err
+	}
+	return p.define(ctx, by, v)
+}
+
+// define records a programme, unless another node has changed it meanwhile.
+func (p *Programmes) define(ctx context.Context, by string, v Programme) (Programme, error) {
 	if v.Level == consent.NoLevel {
 		v.Level = consent.Express
 	}
@@ -75,10 +99,16 @@ func (p *Programmes) Define(ctx context.Context, by string, v Programme) (Progra
 	if err != nil {
 		return v, err
 	}
-	if _, err := p.ledger.AppendOne(ctx, item); err != nil {
+	p.mu.RLock()
+	seen := p.since[v.ID]
+	p.mu.RUnlock()
+	result, err := p.ledger.AppendOne(ctx, item.IfStill(kindProgramme, v.ID, seen))
+	if err != nil {
 		return v, err
 	}
-	return v, p.Apply(item.Detail.(ledger.Definition))
+	d := item.Detail.(ledger.Definition)
+	d.Seq = result.Seq
+	return v, p.Apply(d)
 }
 
 func (p *Programmes) validate(v Programme) error {
@@ -87,6 +117,10 @@ func (p *Programmes) validate(v Programme) error {
 		return &catalog.InvalidError{Field: "id", Reason: "want 1 to 64 of a-z, 0-9, dot, dash and underscore, beginning with a letter or digit"}
 	case !keyword.MatchString(v.Keyword):
 		return &catalog.InvalidError{Field: "keyword", Reason: "want one word of 2 to 20 letters and digits"}
+	}
+	switch reply.Classify(reply.Input{Text: v.Keyword}).Label {
+	case reply.OptOut, reply.Help:
+		return &catalog.InvalidError{Field: "keyword", Reason: "is a word by which people opt out or ask for help"}
 	}
 	s, err := p.catalog.Sender(v.Sender)
 	if err != nil {
@@ -124,6 +158,17 @@ func (p *Programmes) Find(sender, text string) (Programme, bool) {
 		}
 	}
 	return Programme{}, false
+}
+
+// Get returns the programme with an ID, or catalog.ErrNotFound.
+func (p *Programmes) Get(id string) (Programme, error) {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	v, ok := p.byID[id]
+	if !ok {
+		return v, fmt.Errorf("programme %q is %w", id, catalog.ErrNotFound)
+	}
+	return v, nil
 }
 
 // All returns all programmes, by ID.
