@@ -75,3 +75,20 @@ func TestWordThatOpensAClauseDoesSoInItsLanguageOnly(t *testing.T) {
 		}
 	}
 }
+
+func TestLanguagesOfAFamilyCountAsOne(t *testing.T) {
+	rows := "family\tww\txx yy\nlanguage\txx\nkeyword\tnone\t-\t*\tunheard\nphrase\topt_out\ttexts\tshout\tflurble spronk\n" +
+		"language\tyy\nphrase\thelp\t-\tmuch\tdrobble zork murp\n"
+	set, err := ParseSet(strings.NewReader(rows))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := Classify(Input{Text: "drobble zork murp zork drobble. flurble spronk", Keywords: set})
+	if got.Label != OptOut || got.Language != "xx" {
+		t.Errorf("got %+v, want opt_out in xx", got)
+	}
+	_, err = ParseSet(strings.NewReader("language\txx\nlanguage\tyy\nfamily\tww\txx yy\n"))
+	if err == nil || !strings.Contains(err.Error(), "before its words") {
+		t.Errorf("got %v, want an error about the order of rows", err)
+	}
+}

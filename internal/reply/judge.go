@@ -21,7 +21,26 @@ func (s *Set) wholeMessage(m *message, in Input) (Result, bool) {
 	if k, ok := s.keyword(join(core, read), in.Region); ok {
 		return s.asTypo(k, m, in), true
 	}
+	if k, ok := s.afterRefusal(core, in.Region); ok {
+		return s.byKeyword(k, m, in, false), true
+	}
 	return s.byTypo(core, m, in)
+}
+
+// afterRefusal reads "no thanks, stop": a refusal that ends in a courtesy or at a break, and then a word that withdraws.
+func (s *Set) afterRefusal(core []token, region string) (keyword, bool) {
+	for i := 1; i < len(core) && i < 5; i++ {
+		k, ok := s.keyword(join(core[i:], typed), region)
+		apart := core[i].brk > noBreak || core[i-1].in(s.courtesy)
+		if !ok || !apart || k.label != OptOut || utf8.RuneCountInString(k.word) < 4 {
+			continue
+		}
+		no, ok := s.keyword(join(core[:i], typed), region)
+		if ok && (no.label == Ambiguous || no.label == None) && (no.lang == k.lang || k.lang == undetermined) {
+			return k, true
+		}
+	}
+	return keyword{}, false
 }
 
 func typed(t token) string { return t.typed }

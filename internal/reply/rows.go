@@ -15,6 +15,7 @@ type builder struct {
 	classes  map[string][]string  // "lang.name" and its words
 	sets     map[string]uint16    // a pattern element and its number
 	numbers  map[string]languages // a language and its bit
+	bits     int                  // how many are taken
 	patterns []draft
 	commands []keyword
 }
@@ -35,7 +36,7 @@ func newBuilder() *builder {
 			ordinary: map[string]bool{}, runs: newRuns(), reactions: map[string]bool{}, instructs: map[string]bool{},
 			elided: map[string]bool{},
 		},
-		classes: map[string][]string{}, sets: map[string]uint16{}, numbers: map[string]languages{undetermined: 1},
+		classes: map[string][]string{}, sets: map[string]uint16{}, numbers: map[string]languages{undetermined: 1}, bits: 1,
 	}
 }
 
@@ -60,7 +61,7 @@ func (b *builder) rows(file, text string) error {
 
 // columns is how many columns each kind of row has.
 var columns = map[string]int{
-	"language": 2, "keyword": 5, "command": 5, "class": 3, "phrase": 5, "override": 5, "bag": 5, "frame": 5, "guard": 3, "temper": 3,
+	"language": 2, "family": 3, "keyword": 5, "command": 5, "class": 3, "phrase": 5, "override": 5, "bag": 5, "frame": 5, "guard": 3, "temper": 3,
 	"contains": 5, "exclude": 2, "ordinary": 2, "reaction": 2, "wrote": 2, "signature": 2, "instruct": 2, "elided": 2,
 }
 
@@ -80,6 +81,8 @@ func (b *builder) row(cols []string, at ParseError) error {
 	switch cols[0] {
 	case "language":
 		return b.language(cols[1])
+	case "family":
+		return b.family(cols[1], strings.Fields(cols[2]))
 	case "keyword", "command":
 		return b.keywordRow(cols)
 	case "class":
@@ -111,12 +114,28 @@ const maxLanguages = 64
 
 func (b *builder) language(tag string) error {
 	if b.numbers[tag] == 0 {
-		if len(b.numbers) == maxLanguages {
+		if b.bits == maxLanguages {
 			return fmt.Errorf("language %q: more than %d languages", tag, maxLanguages)
 		}
-		b.numbers[tag] = 1 << len(b.numbers)
+		b.numbers[tag] = 1 << b.bits
+		b.bits++
 	}
 	b.lang = tag
+	return nil
+}
+
+// family makes the languages of a family count as one where it is asked which language a message is in: they share most
+// of their words.
+func (b *builder) family(name string, tags []string) error {
+	if err := b.language(name); err != nil {
+		return err
+	}
+	for _, tag := range tags {
+		if bit := b.numbers[tag]; bit != 0 && bit != b.numbers[name] {
+			return fmt.Errorf("language %q: a family row must stand before its words", tag)
+		}
+		b.numbers[tag] = b.numbers[name]
+	}
 	return nil
 }
 
