@@ -6,8 +6,9 @@ import (
 	"github.com/consentline/consentline/internal/phone"
 )
 
-// put stores the words of (n, sub), which must be as many as the stride leaves room for.
-func (s *slots) put(n phone.Number, sub uint32, values []uint32) {
+// put stores the words of (n, sub), which must be as many as the stride leaves room for, and returns the last of those
+// that stood there, zero if none did.
+func (s *slots) put(n phone.Number, sub uint32, values []uint32) (last uint32) {
 	key := s.key(n)
 	sh := s.shard(key)
 	sh.mu.Lock()
@@ -16,10 +17,11 @@ func (s *slots) put(n phone.Number, sub uint32, values []uint32) {
 	a := sh.array.Load()
 	i := a.seek(s.stride, key, sub)
 	if a.holds(i, key) && a.words[i+2] == sub {
+		last = a.words[i+s.stride-1]
 		sh.version.Add(1)
 		store(a.words[i+keyWords:], values)
 		sh.version.Add(1)
-		return
+		return last
 	}
 	if (sh.count+1)*100 > int(a.homes)*maxLoad {
 		a = s.rebuild(sh, int(a.homes+a.homes/4), nil)
@@ -42,6 +44,7 @@ func (s *slots) put(n phone.Number, sub uint32, values []uint32) {
 	store(a.words[i+keyWords:], values)
 	sh.version.Add(1)
 	sh.count++
+	return 0
 }
 
 func store(dst, values []uint32) {

@@ -57,12 +57,10 @@ func (t *Table) Put(n phone.Number, id ScopeID, s State) error {
 		return fmt.Errorf("put state: %v is unknown", s.Level)
 	}
 	words, beside := s.pack()
-	had := t.hasBeside(n, id)
 	if beside != 0 { // first, so that whoever sees the slot that tells of it finds it
 		t.slots.put(n, uint32(id|latestNo), []uint32{uint32(beside), 0, 0, 0})
 	}
-	t.slots.put(n, uint32(id), words[:])
-	if had && beside == 0 {
+	if last := t.slots.put(n, uint32(id), words[:]); last&noBeside != 0 && beside == 0 {
 		t.slots.remove(n, uint32(id|latestNo))
 	}
 	return nil
