@@ -9,7 +9,7 @@ import (
 func contradictions(packs []*Pack) Faults {
 	c := &census{
 		packs: map[string]*Pack{}, rules: map[string]*Rule{}, regions: map[string]*Pack{}, prefixes: map[string]string{},
-		switches: map[string]bool{}, calendars: map[string]bool{},
+		switches: map[string]bool{}, calendars: map[string]bool{}, registries: map[string]*Rule{}, closed: map[*Pack]bool{},
 	}
 	for _, p := range packs {
 		c.packs[p.Name] = p
@@ -19,6 +19,7 @@ func contradictions(packs []*Pack) Faults {
 	}
 	for _, p := range packs {
 		c.links(p)
+		c.terms(p)
 		for _, rule := range p.Rules {
 			c.rule(p, rule)
 		}
@@ -34,6 +35,9 @@ type census struct {
 	switches  map[string]bool
 	calendars map[string]bool
 	faults    Faults
+
+	registries map[string]*Rule // the first rule that asks each
+	closed     map[*Pack]bool   // packs whose hours were found to leave nothing open
 }
 
 func (c *census) fault(file string, line int, format string, args ...any) {

@@ -116,7 +116,7 @@ func TestLintFindsWhatItSays(t *testing.T) {
 		"xx": "title: x\nas_of: 2026-01-01\nregion: XX\nzone: UTC\nprefixes: ['99']\nrules:\n" +
 			"  - {id: xx.c, citation: c, verified: false, channels: [sms], classes: [marketing], consent: {requires: none}}\n" +
 			"  - {id: xx.a, citation: c, verified: true, source: 'https://example.org/a', hours: {daily: '08:00-10:00'}}\n" +
-			"  - {id: xx.b, citation: c, verified: true, source: 'https://example.org/b', effective_until: 2030-01-01, hours: {daily: '10:00-12:00'}}\n" +
+			"  - {id: xx.b, citation: c, verified: true, source: 'https://example.org/b', effective_until: 2030-01-01, unless: [{facts: [customer]}], hours: {daily: '10:00-12:00'}}\n" +
 			"  - {id: xx.o, citation: c, verified: true, source: 'https://example.org/o', effective_until: 2020-01-01, ban: old}\n",
 	}))
 	if err != nil {
