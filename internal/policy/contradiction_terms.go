@@ -42,11 +42,12 @@ func (c *census) registry(rule *Rule) {
 	}
 }
 
-// neverOpen finds hours of one pack that hold on some day, whatever the circumstances, and leave no minute of the week.
+// neverOpen finds hours of one pack that hold on some day, whatever the circumstances, and together leave no minute of
+// the week, though each leaves some. A single rule that leaves none is a ban, and says so.
 func (c *census) neverOpen(p *Pack, ch consent.Channel, cl consent.Class) {
 	var plain []*Rule
 	for _, rule := range p.Rules {
-		if rule.Kind == KindHours && rule.speaksAlways() && len(rule.Unless) == 0 && rule.appliesTo(ch, cl, Ordinary) {
+		if rule.Kind == KindHours && rule.speaksAlways() && len(rule.Unless) == 0 && rule.appliesTo(ch, cl, Ordinary) && everOpen([]*Rule{rule}) {
 			plain = append(plain, rule)
 		}
 	}
