@@ -117,6 +117,7 @@ func yes(number string) act.Report {
 type visitor struct {
 	f      *fixture
 	client *http.Client
+	host   string // which the browser asks for; empty: the server's address
 }
 
 func (f *fixture) visitor() *visitor {
@@ -124,7 +125,7 @@ func (f *fixture) visitor() *visitor {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	return &visitor{f, &http.Client{Jar: jar}}
+	return &visitor{f: f, client: &http.Client{Jar: jar}}
 }
 
 // as returns a browser in which somebody with a role is signed in.
@@ -158,6 +159,9 @@ type answer struct {
 
 func (b *visitor) do(r *http.Request) answer {
 	b.f.t.Helper()
+	if b.host != "" {
+		r.Host = b.host
+	}
 	res, err := b.client.Do(r)
 	if err != nil {
 		b.f.t.Fatal(err)

@@ -9,7 +9,7 @@ import (
 
 var pages = []string{
 	"/console/", "/console/?days=30", "/console/?days=365", "/console/number", "/console/conflicts", "/console/requests", "/console/wordings",
-	"/console/wordings/harbour-en", "/console/lists", "/console/lists/litigants", "/console/definitions", "/console/brands/default", "/console/forms", "/console/keys", "/console/audit",
+	"/console/wordings/harbour-en", "/console/lists", "/console/lists/litigants", "/console/definitions", "/console/brands/default", "/console/forms", "/console/keys", "/console/staff", "/console/audit",
 }
 
 // A page is to be rendered in 50 ms; the best of three leaves out what else the machine was doing.

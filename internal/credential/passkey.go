@@ -170,7 +170,7 @@ func (c *Credentials) AddPasskey(ctx context.Context, s Site, p access.Person, n
 		return &InvalidError{"name", fmt.Sprintf("want 1 to %d bytes by which you know it", longestName)}
 	}
 	parsed, err := protocol.ParseCredentialCreationResponseBody(strings.NewReader(answer))
-	if err != nil {
+	if err != nil || !s.TakesPasskeys() {
 		return ErrWrong
 	}
 	challenge, err := c.spend(ctx, parsed.Response.CollectedClientData.Challenge)
@@ -235,7 +235,7 @@ func (c *Credentials) Ask(s Site) ([]byte, error) {
 // what is kept of the person with an ID.
 func (c *Credentials) CheckPasskey(ctx context.Context, s Site, answer string, find func(personID string) (access.Person, error)) (string, error) {
 	parsed, err := protocol.ParseCredentialRequestResponseBody(strings.NewReader(answer))
-	if err != nil {
+	if err != nil || !s.TakesPasskeys() {
 		return "", ErrWrong
 	}
 	challenge, err := c.spend(ctx, parsed.Response.CollectedClientData.Challenge)

@@ -213,6 +213,14 @@ func (c *Browser) Everywhere(fn func(where string)) {
 func (c *Browser) Usable(where, address string) {
 	c.t.Helper()
 	c.Visit(address)
+	c.UsableHere(where)
+}
+
+// UsableHere is Usable for the page that is open, such as one that came back from a form.
+func (c *Browser) UsableHere(where string) {
+	c.t.Helper()
+	var address string
+	c.Run(chromedp.Location(&address))
 	for _, v := range c.Violations() {
 		c.t.Errorf("%s %s: %s", address, where, v)
 	}
