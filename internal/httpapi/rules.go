@@ -15,6 +15,7 @@ import (
 	"github.com/consentline/consentline/internal/ledger"
 	"github.com/consentline/consentline/internal/phone"
 	"github.com/consentline/consentline/internal/policy"
+	"github.com/consentline/consentline/internal/rulebook"
 )
 
 const tagRules = "Rules"
@@ -48,9 +49,21 @@ type Pack struct {
 
 // Rules are the packs in force. They are data, not legal advice.
 type Rules struct {
-	Packs     []Pack         `json:"packs" doc:"The packs, by name."`
-	Overrides []OverrideJSON `json:"overrides" doc:"The operator's changes of rules."`
-	Bans      []BanJSON      `json:"bans" doc:"The operator's bans."`
+	Packs    []Pack   `json:"packs" doc:"The packs, by name."`
+	Switches []Switch `json:"switches" doc:"The contested points, read strictly unless the operator relaxed them."`
+
+	Overrides    []rulebook.Override    `json:"overrides" doc:"The operator's changes of rules."`
+	Bans         []rulebook.Ban         `json:"bans" doc:"The operator's bans."`
+	Relaxations  []rulebook.Relaxation  `json:"relaxations" doc:"The contested points that the operator relaxed."`
+	Declarations []rulebook.Declaration `json:"declarations" doc:"What the operator declared of contacts."`
+}
+
+// Switch is a point of law that is contested, with its two readings.
+type Switch struct {
+	ID      string `json:"id" doc:"The switch, as packs name it." example:"us.quiet_hours_lifted_by_consent"`
+	Title   string `json:"title" doc:"What it is about."`
+	Strict  string `json:"strict" doc:"The strict reading, which holds unless it was relaxed."`
+	Relaxed string `json:"relaxed" doc:"The relaxed reading."`
 }
 
 // RulesQuestion asks which rules speak about a contact.
@@ -76,7 +89,7 @@ func (a *API) ruleRoutes() {
 		id: "readRules", tag: tagRules, method: http.MethodGet, path: "/v1/rules", permission: access.ReadCatalog,
 		summary: "Read the rules", description: "Tells the packs in force and what the operator has changed in them. They are data, not legal advice: what is not verified was not read in its source, and holds all the same.",
 		params: []*huma.Param{queryParam("pack", "The one pack to tell; absent: all.", &huma.Schema{Type: huma.TypeString})},
-		answer: Rules{Packs: []Pack{{Pack: "us", Title: "United States, federal", Region: "US", Parent: "base", Version: "2026-11-21", Rules: []RuleText{example}}}, Overrides: []OverrideJSON{}, Bans: []BanJSON{}},
+		answer: Rules{Packs: []Pack{{Pack: "us", Title: "United States, federal", Region: "US", Parent: "base", Version: "2026-11-21", Rules: []RuleText{example}}}, Switches: []Switch{}, Overrides: []rulebook.Override{}, Bans: []rulebook.Ban{}, Relaxations: []rulebook.Relaxation{}, Declarations: []rulebook.Declaration{}},
 	}, a.readRules)
 	serve(a, operation{
 		id: "readApplicable", tag: tagRules, method: http.MethodPost, path: "/v1/rules/applicable", permission: access.ReadCatalog,
@@ -84,7 +97,7 @@ func (a *API) ruleRoutes() {
 		request: RulesQuestion{Number: "+12025550123", Purpose: "marketing", Channel: "sms"},
 		answer:  ApplicableRules{Regions: []string{"US-DC"}, Zones: []string{"America/New_York"}, Evidence: []string{"number_prefix"}, Rules: []RuleText{example}},
 	}, a.readApplicable)
-	a.overrideRoutes()
+	a.ruleChangeRoutes()
 }
 
 // ruled returns the rules in force, or the problem that there are none.
@@ -100,17 +113,17 @@ func (a *API) readRules(_ context.Context, c call, _ *none) (out reply[Rules], e
 	if err != nil {
 		return out, err
 	}
-	out.body = Rules{Packs: []Pack{}, Overrides: []OverrideJSON{}, Bans: []BanJSON{}}
+	out.body = Rules{
+		Packs: []Pack{}, Switches: []Switch{}, Overrides: a.Rules.Overrides(), Bans: a.Rules.Bans(),
+		Relaxations: a.Rules.Relaxations(), Declarations: a.Rules.Declarations(),
+	}
 	for _, p := range rules.Packs() {
 		if name := c.query("pack"); name == "" || name == p.Name {
 			out.body.Packs = append(out.body.Packs, packOf(rules, p))
 		}
 	}
-	for _, o := range a.Rules.Overrides() {
-		out.body.Overrides = append(out.body.Overrides, OverrideJSON(o))
-	}
-	for _, n := range a.Rules.Bans() {
-		out.body.Bans = append(out.body.Bans, BanJSON(n))
+	for _, s := range rules.Contested() {
+		out.body.Switches = append(out.body.Switches, Switch{s.ID, s.Title, s.Strict, s.Relaxed})
 	}
 	return out, nil
 }

@@ -221,3 +221,69 @@ func TestThePastKnowsTheChangesAndTheContactsOfThen(t *testing.T) {
 		}
 	}
 }
+
+func TestAChangeOfTheRulesIsMadeOnceUnderAKey(t *testing.T) {
+	f := startWith(t, "")
+	until := f.now().AddDate(1, 0, 0).UTC().Format(time.RFC3339)
+	for path, c := range map[string]struct {
+		body  map[string]any
+		other map[string]any
+	}{
+		"/v1/rules/overrides/stricter": {
+			map[string]any{"rule": "us.consent_text_other", "requires": "express_written"}, map[string]any{"rule": "us.consent_text_other", "requires": "express"},
+		},
+		"/v1/rules/bans/storm": {
+			map[string]any{"region": "US-FL", "reason": "Storm"}, map[string]any{"region": "US-GA", "reason": "Storm"},
+		},
+		"/v1/rules/relaxations/us.quiet_hours_lifted_by_consent": {
+			map[string]any{"reason": "Counsel", "until": until}, map[string]any{"reason": "Another counsel", "until": until},
+		},
+		"/v1/rules/declarations/code": {
+			map[string]any{"brand": "default", "sender_kind": "short_code"}, map[string]any{"brand": "default", "sender_kind": "toll_free"},
+		},
+	} {
+		keyed := func(method, key string, body any) answer {
+			return f.do(request{method: method, path: path, body: body, header: map[string]string{"Idempotency-Key": key}})
+		}
+		before := f.head()
+		keyed(http.MethodPut, path+" a", c.body).status(200)
+		keyed(http.MethodPut, path+" a", c.body).status(200)
+		f.do(request{method: http.MethodPut, path: path, body: c.body}).status(200) // as it is: nothing is changed
+		keyed(http.MethodPut, path+" a", c.other).problem(422, "idempotency_key_reused", "Idempotency-Key")
+		if got := f.head() - before; got != 1 {
+			t.Errorf("%s: %d entries, want 1", path, got)
+		}
+		var list struct{ Items []struct{ ID, Actor string } }
+		f.get(path[:strings.LastIndex(path, "/")]).status(200).into(&list)
+		if len(list.Items) != 1 || !strings.HasSuffix(path, "/"+list.Items[0].ID) || list.Items[0].Actor == "" {
+			t.Errorf("%s: listed %+v", path, list.Items)
+		}
+		keyed(http.MethodDelete, path+" b", nil).status(200)
+		keyed(http.MethodDelete, path+" b", nil).status(200)
+		keyed(http.MethodDelete, path+" c", nil).status(404)
+		f.do(request{method: http.MethodPut, path: path, body: map[string]any{"id": "other"}}).status(422)
+	}
+}
+
+func TestARelaxationShowsInVerdictsForItsTime(t *testing.T) {
+	f := startWith(t, "")
+	f.consentOfYesterday(alice, "marketing", "sms", "express_written")
+	f.pass(f.nightBefore().AddDate(0, 0, 2).Sub(f.now())) // three in the morning
+	if v := f.ask(ask(alice)); v.Verdict != "defer" {
+		t.Fatalf("strictly: got %s %q", v.Verdict, v.codes())
+	}
+	path := "/v1/rules/relaxations/us.quiet_hours_lifted_by_consent"
+	body := map[string]any{"reason": "Opinion of counsel"}
+	f.do(request{method: http.MethodPut, path: path, body: body}).status(422)
+	body["until"] = f.now().Add(time.Hour).UTC().Format(time.RFC3339)
+	f.do(request{method: http.MethodPut, path: path, body: body}).status(200)
+	_, gates := f.explained(ask(alice))
+	if g := gateOf(t, gates, "us.hours_marketing"); g.Result != "lifted" {
+		t.Errorf("relaxed: got %+v", g)
+	}
+	f.pass(2 * time.Hour)
+	_, gates = f.explained(ask(alice))
+	if g := gateOf(t, gates, "us.hours_marketing"); g.Result != "failed" {
+		t.Errorf("when its time is over: got %+v", g)
+	}
+}

@@ -33,10 +33,7 @@ func (c *Condition) policy() (out policy.Condition, err error) {
 		text string
 		into **policy.Period
 	}{{c.PurchaseWithin, &out.PurchaseWithin}, {c.InquiryWithin, &out.InquiryWithin}, {c.InboundWithin, &out.InboundWithin}} {
-		if within.text == "" {
-			continue
-		}
-		if *within.into, err = read(within.text, policy.ParsePeriod); err != nil {
+		if *within.into, err = term("unless", within.text, policy.ParsePeriod); err != nil {
 			return out, err
 		}
 	}

@@ -26,12 +26,12 @@ func TestAContestedPointIsStrictUntilItIsRelaxed(t *testing.T) {
 		quiet, {ID: quiet.ID, Reason: "Counsel"}, {ID: quiet.ID, Until: at(noon)}, {ID: "us.nothing", Reason: "Counsel", Until: at(noon)},
 		{ID: quiet.ID, Reason: "Counsel", From: at(noon), Until: at(night)},
 	} {
-		if err := k.Relax(t.Context(), "key:1", r); !errors.As(err, &invalid) {
+		if err := k.Put(t.Context(), "key:1", r); !errors.As(err, &invalid) {
 			t.Errorf("%+v: got %v", r, err)
 		}
 	}
 	quiet.Reason, quiet.From, quiet.Until = "Counsel", at(night), at(night.Add(time.Hour))
-	if err := k.Relax(t.Context(), "key:1", quiet); err != nil {
+	if err := k.Put(t.Context(), "key:1", quiet); err != nil {
 		t.Fatal(err)
 	}
 	for when, want := range map[time.Time]check.Outcome{
@@ -52,13 +52,13 @@ func TestAContestedPointIsStrictUntilItIsRelaxed(t *testing.T) {
 	if got := b.Relaxations(); len(got) != 1 || got[0].Actor != "key:1" {
 		t.Errorf("got %+v", got)
 	}
-	if err := k.Tighten(t.Context(), "key:1", quiet.ID); err != nil {
+	if err := k.Lift(t.Context(), "key:1", quiet); err != nil {
 		t.Fatal(err)
 	}
 	if v := x.Check(question(washington, consent.Marketing, night)); v.Outcome != check.Defer || len(b.Relaxations()) > 0 {
 		t.Errorf("taken back: got %s", v.Outcome)
 	}
-	if err := k.Tighten(t.Context(), "key:1", quiet.ID); !errors.Is(err, rulebook.ErrNotFound) {
+	if err := k.Lift(t.Context(), "key:1", quiet); !errors.Is(err, rulebook.ErrNotFound) {
 		t.Errorf("taken back again: got %v", err)
 	}
 }
@@ -77,7 +77,7 @@ func TestWrittenConsentInTheFifthCircuitIsASwitch(t *testing.T) {
 	if !asks() {
 		t.Error("strict: oral consent was enough")
 	}
-	if err := k.Relax(t.Context(), "key:1", rulebook.Relaxation{ID: "us.oral_consent_fifth_circuit", Reason: "Bradford", Until: at(noon.AddDate(1, 0, 0))}); err != nil {
+	if err := k.Put(t.Context(), "key:1", rulebook.Relaxation{ID: "us.oral_consent_fifth_circuit", Reason: "Bradford", Until: at(noon.AddDate(1, 0, 0))}); err != nil {
 		t.Fatal(err)
 	}
 	if asks() {
@@ -93,7 +93,7 @@ func TestWhatIsDeclaredHoldsOfItsBrandAndPurpose(t *testing.T) {
 		{ID: "d"}, {ID: "d", Facts: []string{"press"}}, {ID: "d", Sector: "alchemy"}, {ID: "d", Sender: "pigeon"},
 		{ID: "d", DispatchZone: "Moon/Tycho"}, {ID: "d", Facts: []string{"luck"}, Reason: "r"}, {ID: "d", Sector: "energy", From: at(noon), Until: at(night)},
 	} {
-		if err := k.Declare(t.Context(), "key:1", d); !errors.As(err, &invalid) {
+		if err := k.Put(t.Context(), "key:1", d); !errors.As(err, &invalid) {
 			t.Errorf("%+v: got %v", d, err)
 		}
 	}
@@ -107,14 +107,14 @@ func TestWhatIsDeclaredHoldsOfItsBrandAndPurpose(t *testing.T) {
 		{ID: "other-brand", Brand: "other", Facts: []string{"press"}, Reason: "r"}, {ID: "other-purpose", Brand: "acme", Purpose: "service_alert", Facts: []string{"press"}, Reason: "r"},
 		{ID: "over", Brand: "acme", Facts: []string{"press"}, Reason: "r", Until: at(inParis)},
 	} {
-		if err := k.Declare(t.Context(), "key:1", d); err != nil {
+		if err := k.Put(t.Context(), "key:1", d); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if v := x.Check(q); v.Outcome == check.Allow {
 		t.Error("what was declared of others counted")
 	}
-	if err := k.Declare(t.Context(), "key:1", rulebook.Declaration{ID: "paper", Brand: "acme", Purpose: "marketing", Facts: []string{"press"}, Reason: "A newspaper", Until: at(inParis.Add(time.Minute))}); err != nil {
+	if err := k.Put(t.Context(), "key:1", rulebook.Declaration{ID: "paper", Brand: "acme", Purpose: "marketing", Facts: []string{"press"}, Reason: "A newspaper", Until: at(inParis.Add(time.Minute))}); err != nil {
 		t.Fatal(err)
 	}
 	v := x.Check(q)
@@ -124,7 +124,7 @@ func TestWhatIsDeclaredHoldsOfItsBrandAndPurpose(t *testing.T) {
 	if got := testing.AllocsPerRun(20, func() { x.Check(q) }); got != 0 {
 		t.Errorf("a check allocates %v times", got)
 	}
-	if err := k.Retract(t.Context(), "key:1", "paper"); err != nil {
+	if err := k.Lift(t.Context(), "key:1", rulebook.Declaration{ID: "paper"}); err != nil {
 		t.Fatal(err)
 	}
 	if v := x.Check(q); v.Outcome == check.Allow || len(b.Declarations()) != 3 {
@@ -162,7 +162,7 @@ func TestABanIsLiftedByWhatItSays(t *testing.T) {
 	k := rulebook.Keeper{Book: b, Ledger: appender{b}}
 	x := index(t, b, granted(washington, consent.Marketing, consent.ExpressWritten))
 	ban := rulebook.Ban{ID: "storm", Region: "US", Reason: "Emergency", Unless: []rulebook.Condition{{Facts: []string{"explicit_request"}, Consent: "express"}, {PurchaseWithin: "P1D"}}}
-	if err := k.Ban(t.Context(), "key:1", ban); err != nil {
+	if err := k.Put(t.Context(), "key:1", ban); err != nil {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct {
@@ -189,7 +189,7 @@ func TestABanIsLiftedByWhatItSays(t *testing.T) {
 	} {
 		var invalid *rulebook.InvalidError
 		ban.ID, ban.Unless = "bad", []rulebook.Condition{c}
-		if err := k.Ban(t.Context(), "key:1", ban); !errors.As(err, &invalid) {
+		if err := k.Put(t.Context(), "key:1", ban); !errors.As(err, &invalid) {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}

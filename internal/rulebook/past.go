@@ -2,7 +2,6 @@ package rulebook
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -68,20 +67,13 @@ func (b *Book) editOf(changed []ledger.Entry) (*edition, error) {
 	return b.edit(rules)
 }
 
-// stage is one change of the rules, as one entry recorded it.
+// stage is one change of the rules, as one entry recorded it, with the time for which it says that it holds.
 type stage struct {
-	kind, id string
+	Change
 	seq      uint64
 	recorded time.Time
-	override Override
-	ban      Ban
-	relaxed  Relaxation
-	declared Declaration
 	span     span
 }
-
-// span is a half-open stretch of time; a zero end is none.
-type span struct{ from, until time.Time }
 
 func stagesOf(changed []ledger.Entry) ([]stage, error) {
 	var out []stage
@@ -90,26 +82,14 @@ func stagesOf(changed []ledger.Entry) ([]stage, error) {
 		if err != nil {
 			return nil, err
 		}
-		s := stage{kind: d.Kind, id: d.ID, seq: e.Seq, recorded: e.RecordedAt}
-		switch d.Kind {
-		case kindOverride:
-			err = json.Unmarshal(d.Body, &s.override)
-			s.span = span{instant(s.override.From), instant(s.override.Until)}
-		case kindBan:
-			err = json.Unmarshal(d.Body, &s.ban)
-			s.span = span{instant(s.ban.From), instant(s.ban.Until)}
-		case kindRelaxation:
-			err = json.Unmarshal(d.Body, &s.relaxed)
-			s.span = span{instant(s.relaxed.From), instant(s.relaxed.Until)}
-		case kindDeclaration:
-			err = json.Unmarshal(d.Body, &s.declared)
-			s.span = span{instant(s.declared.From), instant(s.declared.Until)}
-		default:
-			continue
-		}
+		c, mine, err := read(d)
 		if err != nil {
 			return nil, fmt.Errorf("entry %d: %w", e.Seq, err)
 		}
+		if !mine {
+			continue
+		}
+		s := stage{Change: c, seq: e.Seq, recorded: e.RecordedAt, span: c.begins()}
 		if s.span.from.IsZero() || s.removed() {
 			s.span.from = s.recorded
 		}
@@ -119,24 +99,19 @@ func stagesOf(changed []ledger.Entry) ([]stage, error) {
 	return out, nil
 }
 
-func (s *stage) removed() bool {
-	return s.override.Removed || s.ban.Removed || s.relaxed.Removed || s.declared.Removed
-}
-
 // displaces returns the time that a later change takes from an earlier one: all from when it was made, where it took the
-// earlier one's place; where another change speaks about the same rule, the time for which it does.
+// earlier one's place; where another override speaks about the same rule, the time for which it does.
 func (s *stage) displaces(earlier *stage) (span, bool) {
-	switch {
-	case s.kind == earlier.kind && s.id == earlier.id:
+	if key(s.kind(), s.name()) == key(earlier.kind(), earlier.name()) {
 		from := s.span.from
 		if s.recorded.Before(from) {
 			from = s.recorded
 		}
 		return span{from: from}, true
-	case s.kind == kindOverride && earlier.kind == kindOverride && s.override.Rule == earlier.override.Rule && !s.removed():
-		return s.span, true
 	}
-	return span{}, false
+	mine, yes := s.Change.(Override)
+	theirs, too := earlier.Change.(Override)
+	return s.span, yes && too && mine.Rule == theirs.Rule && !mine.Removed
 }
 
 // minus returns what is left of a stretch of time without another.
@@ -153,60 +128,37 @@ func (a span) minus(b span) (left []span) {
 	return left
 }
 
-// inForce returns what of each change was ever in force, and when. Of a ban only the latest form has its plain name.
+// inForce returns what of each change was ever in force, and when. Of those of one name only the latest form bears it,
+// since a name stands for one; the others bear the entry that recorded them too.
 func inForce(stages []stage) (p policy.Changes, err error) {
 	named := map[string]bool{}
 	for i, s := range slices.Backward(stages) {
-		if s.removed() {
-			named[s.kind+" "+s.id] = true
-			continue
-		}
 		left := []span{s.span}
 		for _, later := range stages[i+1:] {
 			if taken, yes := later.displaces(&s); yes {
-				var rest []span
-				for _, one := range left {
-					rest = append(rest, one.minus(taken)...)
-				}
-				left = rest
+				left = minus(left, taken)
 			}
 		}
+		if over := !s.span.until.IsZero() && !s.span.until.After(s.span.from); over || s.removed() {
+			left = nil // it was over before it was recorded, or it only ended another
+		}
 		for k, one := range left {
-			if err := s.addTo(&p, one, k == 0 && !named[s.kind+" "+s.id]); err != nil {
+			name := s.name()
+			if k > 0 || named[key(s.kind(), name)] {
+				name += "@" + strconv.FormatUint(s.seq, 10)
+			}
+			if err := s.addTo(&p, name, one); err != nil {
 				return p, err
 			}
 		}
-		named[s.kind+" "+s.id] = true
+		named[key(s.kind(), s.name())] = true
 	}
 	return p, nil
 }
 
-func (s *stage) addTo(p *policy.Changes, in span, latest bool) error {
-	if !in.until.IsZero() && !in.until.After(in.from) {
-		return nil // it was over before it was recorded
+func minus(all []span, taken span) (left []span) {
+	for _, one := range all {
+		left = append(left, one.minus(taken)...)
 	}
-	switch s.kind {
-	case kindOverride:
-		o, err := s.override.policy()
-		o.From, o.Until = in.from, in.until
-		p.Overrides = append(p.Overrides, o)
-		return err
-	case kindRelaxation:
-		r := s.relaxed.policy()
-		r.From, r.Until = in.from, in.until
-		p.Relaxations = append(p.Relaxations, r)
-		return nil
-	case kindDeclaration:
-		d, err := s.declared.policy()
-		d.From, d.Until = in.from, in.until
-		p.Declarations = append(p.Declarations, d)
-		return err
-	}
-	n, err := s.ban.policy()
-	n.From, n.Until = in.from, in.until
-	if !latest {
-		n.ID += "@" + strconv.FormatUint(s.seq, 10)
-	}
-	p.Bans = append(p.Bans, n)
-	return err
+	return left
 }

@@ -196,18 +196,18 @@ func TestWhatLoosensARuleNeedsAReasonAndAnEnd(t *testing.T) {
 	x := index(t, b, granted(washington, consent.Marketing, consent.ExpressWritten))
 	var invalid *rulebook.InvalidError
 	loose := rulebook.Override{ID: "nights", Rule: "us.hours_marketing", Disable: true}
-	if err := k.Override(t.Context(), "key:1", loose); !errors.As(err, &invalid) {
+	if err := k.Put(t.Context(), "key:1", loose); !errors.As(err, &invalid) {
 		t.Fatalf("without a reason: got %v", err)
 	}
 	loose.Reason = "They asked for it"
-	if err := k.Override(t.Context(), "key:1", loose); !errors.As(err, &invalid) {
+	if err := k.Put(t.Context(), "key:1", loose); !errors.As(err, &invalid) {
 		t.Fatalf("without an end: got %v", err)
 	}
 	if v := x.Check(question(washington, consent.Marketing, night)); v.Outcome != check.Defer {
 		t.Fatalf("before: got %s", v.Outcome)
 	}
 	loose.From, loose.Until = at(night), at(night.Add(time.Hour))
-	if err := k.Override(t.Context(), "key:1", loose); err != nil {
+	if err := k.Put(t.Context(), "key:1", loose); err != nil {
 		t.Fatal(err)
 	}
 	for when, want := range map[time.Time]check.Outcome{night.Add(-time.Second): check.Defer, night: check.Allow, night.Add(time.Hour): check.Defer} {
@@ -218,13 +218,13 @@ func TestWhatLoosensARuleNeedsAReasonAndAnEnd(t *testing.T) {
 	if got := b.Overrides(); len(got) != 1 || got[0].Actor != "key:1" {
 		t.Errorf("got %+v", got)
 	}
-	if err := k.LiftOverride(t.Context(), "key:1", "nights"); err != nil {
+	if err := k.Lift(t.Context(), "key:1", rulebook.Override{ID: "nights"}); err != nil {
 		t.Fatal(err)
 	}
 	if v := x.Check(question(washington, consent.Marketing, night)); v.Outcome != check.Defer || len(b.Overrides()) != 0 {
 		t.Errorf("taken back: got %s", v.Outcome)
 	}
-	if err := k.LiftOverride(t.Context(), "key:1", "nights"); !errors.Is(err, rulebook.ErrNotFound) {
+	if err := k.Lift(t.Context(), "key:1", rulebook.Override{ID: "nights"}); !errors.Is(err, rulebook.ErrNotFound) {
 		t.Errorf("taken back again: got %v", err)
 	}
 }
@@ -233,7 +233,7 @@ func TestABanStopsARegionAndAVerdictKeepsItsCitation(t *testing.T) {
 	b := book(t, packs)
 	k := rulebook.Keeper{Book: b, Ledger: appender{b}}
 	x := index(t, b, granted(washington, consent.Marketing, consent.ExpressWritten), granted(london, consent.Marketing, consent.ExpressWritten))
-	if err := k.Ban(t.Context(), "key:1", rulebook.Ban{ID: "storm", Region: "US", Classes: []string{"marketing"}, Reason: "Emergency", Citation: "EO 26-1"}); err != nil {
+	if err := k.Put(t.Context(), "key:1", rulebook.Ban{ID: "storm", Region: "US", Classes: []string{"marketing"}, Reason: "Emergency", Citation: "EO 26-1"}); err != nil {
 		t.Fatal(err)
 	}
 	banned := x.Check(question(washington, consent.Marketing, noon))
@@ -243,7 +243,7 @@ func TestABanStopsARegionAndAVerdictKeepsItsCitation(t *testing.T) {
 	if v := x.Check(question(london, consent.Marketing, noon)); slices.Contains(rules(b, &v), "banned operator.storm") {
 		t.Error("the ban reaches another country")
 	}
-	if err := k.LiftBan(t.Context(), "key:1", "storm"); err != nil {
+	if err := k.Lift(t.Context(), "key:1", rulebook.Ban{ID: "storm"}); err != nil {
 		t.Fatal(err)
 	}
 	if text := string(check.AppendJSON(nil, &banned, b)); !strings.Contains(text, `"rule":"operator.storm","citation":"EO 26-1"`) {
@@ -261,7 +261,7 @@ func TestAChangeThatDoesNotFitIsRefused(t *testing.T) {
 		"no such day": {ID: "x", Rule: "us.hours_marketing", Week: map[string]string{"someday": "none"}},
 	} {
 		var invalid *rulebook.InvalidError
-		if err := k.Override(t.Context(), "key:1", o); !errors.As(err, &invalid) {
+		if err := k.Put(t.Context(), "key:1", o); !errors.As(err, &invalid) {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}
