@@ -1,5 +1,5 @@
 // Package bench measures what this machine makes of the product, each figure beside a reference in the same run: checks
-// in memory and over HTTP, durable acts, streams and scrubs.
+// in memory and over HTTP, durable acts, streams and scrubs, what people write and what goes through the gateways.
 //
 // It stores nothing but a ledger in a directory of its own, which it removes. Others may rely on this: product and
 // reference take turns, so that whatever else the machine does falls on both; a run ends within a time that its options
@@ -107,8 +107,12 @@ func Run(ctx context.Context, o Options) (r Report, err error) {
 	if err != nil {
 		return r, err
 	}
+	talked, err := conversed(ctx, o, dir)
+	if err != nil {
+		return r, err
+	}
 	held, err := inMemory(ctx, o)
-	r.Figures = slices.Concat(held, served, filled)
+	r.Figures = slices.Concat(held, served, talked, filled)
 	return r, err
 }
 

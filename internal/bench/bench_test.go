@@ -40,7 +40,8 @@ func TestAShortRunMeasuresEverything(t *testing.T) {
 			t.Errorf("%s: %v beside %v", f.Name, f.Rounds, f.Beside)
 		}
 	}
-	for _, name := range []string{"check over HTTP", "durable act over HTTP", "checks in a stream", "check in process", "scrub", "memory of a record", "import", "start to ready", "disk of an act", "allocations of a check"} {
+	for _, name := range []string{"check over HTTP", "durable act over HTTP", "checks in a stream", "check in process", "scrub", "memory of a record", "import", "start to ready", "disk of an act", "allocations of a check",
+		"STOP by webhook, 99th percentile", "message through the Twilio gateway, median", "submit_sm through the SMPP proxy"} {
 		if !seen[name] {
 			t.Errorf("no figure %q in %v", name, seen)
 		}

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -167,23 +168,37 @@ func (s *served) acts(ctx context.Context, o Options, dir string) (Figure, error
 
 // syncing returns how often a second a file can be appended to and synced.
 func syncing(dir string, d time.Duration) (perSecond float64, err error) {
-	file, err := os.CreateTemp(dir, "sync-")
+	took, err := syncs(dir, d)
 	if err != nil {
 		return 0, err
 	}
+	var all time.Duration
+	for _, one := range took {
+		all += one
+	}
+	return float64(len(took)) / all.Seconds(), nil
+}
+
+// syncs appends 4 KiB to a file and syncs it for a while, and returns how long each took, sorted.
+func syncs(dir string, d time.Duration) (took []time.Duration, err error) {
+	file, err := os.CreateTemp(dir, "sync-")
+	if err != nil {
+		return nil, err
+	}
 	defer func() { err = errors.Join(err, file.Close()) }()
 	block := make([]byte, 4096)
-	began, n := time.Now(), 0
-	for time.Since(began) < d {
+	for began := time.Now(); time.Since(began) < d; {
+		one := time.Now()
 		if _, err := file.Write(block); err != nil {
-			return 0, err
+			return nil, err
 		}
 		if err := file.Sync(); err != nil {
-			return 0, err
+			return nil, err
 		}
-		n++
+		took = append(took, time.Since(one))
 	}
-	return float64(n) / time.Since(began).Seconds(), nil
+	slices.Sort(took)
+	return took, nil
 }
 
 // streamed is how many questions one stream asks in a round.

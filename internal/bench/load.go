@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -23,6 +24,9 @@ type Load struct {
 
 	// Request appends the n-th request of a connection to dst, head and body.
 	Request func(dst []byte, connection, n int) []byte
+
+	// Answered, unless nil, hears how long each request took, on its connection's goroutine.
+	Answered func(connection int, took time.Duration)
 }
 
 // StatusError says that an answer had another status than the load expects.
@@ -81,6 +85,7 @@ func (l Load) connection(ctx context.Context, c net.Conn, number int) (n int, er
 	var request []byte
 	for n == 0 || ctx.Err() == nil {
 		request = l.Request(request[:0], number, n)
+		sent := time.Now()
 		if _, err := c.Write(request); err != nil {
 			return n, err
 		}
@@ -90,6 +95,9 @@ func (l Load) connection(ctx context.Context, c net.Conn, number int) (n int, er
 		}
 		if status != l.Status {
 			return n, &StatusError{l.Status, status}
+		}
+		if l.Answered != nil {
+			l.Answered(number, time.Since(sent))
 		}
 		n++
 	}
@@ -130,6 +138,25 @@ func readAnswer(r *bufio.Reader) (status int, err error) {
 	}
 	_, err = r.Discard(length)
 	return status, err
+}
+
+// times runs the load and returns how long each request took, sorted.
+func (l Load) times(ctx context.Context) ([]time.Duration, error) {
+	took := make([][]time.Duration, l.Connections)
+	l.Answered = func(connection int, d time.Duration) { took[connection] = append(took[connection], d) }
+	_, err := l.Run(ctx)
+	all := slices.Concat(took...)
+	slices.Sort(all)
+	return all, err
+}
+
+// quantile returns the time within which a share of sorted requests were answered, in milliseconds.
+func quantile(sorted []time.Duration, share float64) float64 {
+	if len(sorted) == 0 {
+		return 0
+	}
+	at := min(int(share*float64(len(sorted))), len(sorted)-1)
+	return float64(sorted[at].Nanoseconds()) / 1e6
 }
 
 // post appends a request with a JSON body.
