@@ -28,6 +28,9 @@ const kindDestination = "destination"
 // Clients are the ways out that connectors take.
 type Clients struct {
 	HTTP *http.Client // guarded, see package egress
+
+	// Checkpoint returns the log's latest signed checkpoint, empty before the first. It may be nil.
+	Checkpoint func(context.Context) string
 }
 
 // Destinations are the definitions of all destinations. It is safe for concurrent use.

@@ -1,0 +1,12 @@
+// Package kinds lists the kinds of destination. A new one is a folder and a line here.
+package kinds
+
+import (
+	"github.com/consentline/consentline/internal/sync"
+	"github.com/consentline/consentline/internal/sync/webhook"
+)
+
+// All are the kinds there are.
+var All = []sync.Kind{
+	webhook.Kind,
+}

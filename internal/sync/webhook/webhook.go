@@ -1,0 +1,198 @@
+// Package webhook tells an address of the operator's own of each act, as Standard Webhooks 1.0 with a CloudEvents 1.0
+// object in the body.
+//
+// Others may rely on this: webhook-id is the same whenever the same event is sent again; the body holds no number
+// unless the destination may have numbers; every request is signed with each secret that is in use, so that secrets
+// can be changed while events flow.
+package webhook
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/consentline/consentline/internal/consent"
+	"github.com/consentline/consentline/internal/ledger"
+	"github.com/consentline/consentline/internal/sync"
+)
+
+// Kind describes the webhook for operators.
+var Kind = sync.Kind{
+	Name: "webhook",
+	Doc:  "An address of your own: Standard Webhooks with CloudEvents, one request an act.",
+	Settings: []sync.Setting{
+		{Name: "url", Doc: "where events are posted, https://…", Required: true},
+		{Name: "secret", Doc: "what requests are signed with: whsec_ and 24 to 64 bytes in base64", Secret: true},
+		{Name: "previous_secret", Doc: "an earlier secret, while receivers change to the new one", Secret: true},
+		{Name: "signing_key", Doc: "for signatures that need no shared secret: whsk_ and an Ed25519 seed of 32 bytes in base64", Secret: true},
+	},
+	New: open,
+}
+
+type connector struct {
+	url     string
+	source  string
+	numbers bool
+	secrets [][]byte
+	key     ed25519.PrivateKey
+	clients sync.Clients
+	now     func() time.Time
+}
+
+func open(c sync.Config) (sync.Connector, error) {
+	w := &connector{
+		url: c.Settings["url"], source: "/destinations/" + c.ID, numbers: c.Numbers, clients: c.Clients, now: c.Now,
+	}
+	at, err := url.Parse(w.url)
+	if err != nil || at.Host == "" || at.Scheme != "https" && at.Scheme != "http" || at.User != nil {
+		return nil, &sync.InvalidError{Field: "url", Reason: "want an address such as https://example.com/hooks"}
+	}
+	for _, name := range []string{"secret", "previous_secret"} {
+		if c.Secrets[name] == "" {
+			continue
+		}
+		secret, err := decode(c.Secrets[name], "whsec_", 24, 64)
+		if err != nil {
+			return nil, &sync.InvalidError{Field: name, Reason: err.Error()}
+		}
+		w.secrets = append(w.secrets, secret)
+	}
+	if c.Secrets["signing_key"] != "" {
+		seed, err := decode(c.Secrets["signing_key"], "whsk_", ed25519.SeedSize, ed25519.SeedSize)
+		if err != nil {
+			return nil, &sync.InvalidError{Field: "signing_key", Reason: err.Error()}
+		}
+		w.key = ed25519.NewKeyFromSeed(seed)
+	}
+	if len(w.secrets) == 0 && w.key == nil {
+		return nil, &sync.InvalidError{Field: "secret", Reason: "a secret or a signing_key is needed: receivers must be able to tell our requests from others'"}
+	}
+	return w, nil
+}
+
+func decode(text, prefix string, least, most int) ([]byte, error) {
+	raw, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(text, prefix))
+	if err != nil || !strings.HasPrefix(text, prefix) || len(raw) < least || len(raw) > most {
+		return nil, fmt.Errorf("want %s and %d to %d bytes in base64", prefix, least, most)
+	}
+	return raw, nil
+}
+
+// Limits wants each act by itself. What is about one number stays in order.
+func (w *connector) Limits() sync.Limits { return sync.Limits{Batch: 1, InFlight: 16, Events: true} }
+
+// event is a CloudEvents 1.0 object in its JSON format.
+type event struct {
+	SpecVersion string `json:"specversion"`
+	ID          string `json:"id"`
+	Source      string `json:"source"`
+	Type        string `json:"type"`
+	Subject     string `json:"subject"`
+	Time        string `json:"time"`
+	ContentType string `json:"datacontenttype"`
+	Sequence    string `json:"sequence"` // of the extension "sequence": compares as text
+	Data        data   `json:"data"`
+}
+
+type data struct {
+	Brand       consent.BrandID   `json:"brand"`
+	Purpose     consent.PurposeID `json:"purpose"`
+	Channel     consent.Channel   `json:"channel"`
+	Act         consent.Kind      `json:"act,omitempty"`
+	Status      consent.Status    `json:"status"` // how it stands when this is sent
+	Source      consent.Source    `json:"source"`
+	EffectiveAt string            `json:"effective_at"`
+	RecordedAt  string            `json:"recorded_at"`
+	Seq         uint64            `json:"seq"`
+	PhoneNumber string            `json:"phone_number,omitempty"`
+	Checkpoint  string            `json:"checkpoint,omitempty"` // of the log, signed; the act may be newer than it
+}
+
+func (w *connector) event(ctx context.Context, c *sync.Change) event {
+	now := w.now()
+	d := data{
+		Brand: c.Scope.Brand, Purpose: c.Scope.Purpose, Channel: c.Scope.Channel, Act: c.Act.Kind, Status: c.Status(now), Source: c.Act.Source,
+		EffectiveAt: ledger.FormatTime(c.Act.EffectiveAt), RecordedAt: ledger.FormatTime(c.RecordedAt), Seq: c.Seq,
+	}
+	kind := d.Act.String()
+	if c.Act.Kind == consent.NoKind { // of a backfill, which tells how things stand
+		kind, d.EffectiveAt, d.RecordedAt = "state", ledger.FormatTime(c.Record.LastEffectiveAt()), ledger.FormatTime(now)
+		d.Act, d.Source = consent.NoKind, c.Record.Source
+	}
+	if w.numbers {
+		d.PhoneNumber = c.Number.String()
+	}
+	if w.clients.Checkpoint != nil {
+		d.Checkpoint = w.clients.Checkpoint(ctx)
+	}
+	return event{
+		SpecVersion: "1.0", ID: "evt_" + c.ID, Source: w.source, Type: "com.consentline.consent." + kind + ".v1",
+		Subject: hex.EncodeToString(c.Subject[:]), Time: d.RecordedAt, ContentType: "application/json",
+		Sequence: fmt.Sprintf("%020d", c.Seq), Data: d,
+	}
+}
+
+// Deliver posts one event.
+func (w *connector) Deliver(ctx context.Context, changes []sync.Change) []error {
+	out := make([]error, len(changes))
+	for i := range changes {
+		out[i] = w.post(ctx, &changes[i])
+	}
+	return out
+}
+
+func (w *connector) post(ctx context.Context, c *sync.Change) error {
+	e := w.event(ctx, c)
+	body, err := json.Marshal(e)
+	if err != nil {
+		return fmt.Errorf("encode an event: %w", err)
+	}
+	req, err := sync.JSON(ctx, http.MethodPost, w.url, json.RawMessage(body))
+	if err != nil {
+		return err
+	}
+	stamp := strconv.FormatInt(w.now().Unix(), 10)
+	req.Header.Set("Content-Type", "application/cloudevents+json")
+	req.Header.Set("webhook-id", e.ID)
+	req.Header.Set("webhook-timestamp", stamp)
+	req.Header.Set("webhook-signature", w.sign(e.ID, stamp, body))
+	answer, err := w.clients.Call(req)
+	if err != nil {
+		return err
+	}
+	err = answer.Judge(w.now())
+	if refused, ok := err.(*sync.RefusedError); ok && answer.Status != http.StatusUnprocessableEntity { //nolint:errorlint // as Judge returns it
+		// Receivers answer 4xx while they are set up wrong. Only 422 says that this one event will never be taken.
+		later := &sync.LaterError{Code: refused.Code, Reason: refused.Reason, All: true}
+		if answer.Status == http.StatusGone {
+			later.Reason, later.After = "the receiver says that it is gone for good: change or remove the destination", time.Hour
+		}
+		err = later
+	}
+	return err
+}
+
+// sign makes one signature with each secret and key (Standard Webhooks 1.0, "Signature scheme").
+func (w *connector) sign(id, stamp string, body []byte) string {
+	signed := []byte(id + "." + stamp + "." + string(body))
+	var out []string
+	for _, secret := range w.secrets {
+		mac := hmac.New(sha256.New, secret)
+		mac.Write(signed)
+		out = append(out, "v1,"+base64.StdEncoding.EncodeToString(mac.Sum(nil)))
+	}
+	if w.key != nil {
+		out = append(out, "v1a,"+base64.StdEncoding.EncodeToString(ed25519.Sign(w.key, signed)))
+	}
+	return strings.Join(out, " ")
+}
