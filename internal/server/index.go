@@ -157,7 +157,7 @@ func wholeList(l suppression.List) (suppression.Change, error) {
 // define puts a definition in force in every capability that it concerns, and adds to the batch what it changes in the
 // index. Lists come into force later, by applyLists.
 func (s *Server) define(ctx context.Context, b *check.Batch, d ledger.Definition, changed listChange) (isList bool, err error) {
-	if err := errors.Join(s.Catalog.Apply(d), s.Gate.Apply(d), s.Conversations.Apply(d)); err != nil {
+	if err := errors.Join(s.Catalog.Apply(d), s.Gate.Apply(d), s.Conversations.Apply(d), s.Destinations.Apply(d)); err != nil {
 		return false, err
 	}
 	list, isList, err := suppression.Defined(d)

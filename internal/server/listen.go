@@ -60,6 +60,7 @@ func (s *Server) Serve(ctx context.Context, l Listening) error {
 	defer stop()
 	var running sync.WaitGroup
 	running.Go(func() { s.converse(beside) })
+	running.Go(func() { s.keepInStep(beside) })
 	ended := make(chan error, len(d.listeners))
 	for i, serve := range d.serve {
 		running.Go(func() { ended <- serve(beside, d.listeners[i]) })

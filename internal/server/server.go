@@ -14,7 +14,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"sync"
+	stdsync "sync"
 	"time"
 
 	"github.com/consentline/consentline/internal/access"
@@ -24,6 +24,7 @@ import (
 	"github.com/consentline/consentline/internal/changefeed"
 	"github.com/consentline/consentline/internal/check"
 	"github.com/consentline/consentline/internal/consent"
+	"github.com/consentline/consentline/internal/egress"
 	"github.com/consentline/consentline/internal/form"
 	"github.com/consentline/consentline/internal/freshness"
 	"github.com/consentline/consentline/internal/gateway"
@@ -42,6 +43,7 @@ import (
 	"github.com/consentline/consentline/internal/store"
 	"github.com/consentline/consentline/internal/store/postgres"
 	"github.com/consentline/consentline/internal/suppression"
+	"github.com/consentline/consentline/internal/sync"
 	"github.com/consentline/consentline/internal/telemetry"
 	"github.com/consentline/consentline/internal/transparency"
 	"github.com/consentline/consentline/internal/vault"
@@ -79,6 +81,9 @@ type Config struct {
 	// SignOn is where staff sign in with their organisation's accounts; nil: nowhere.
 	SignOn *signon.Config
 
+	// Egress says where requests to destinations may go; the zero value allows public addresses alone.
+	Egress egress.Policy
+
 	Origin string           // the log's name; empty: derived from the deployment
 	Now    func() time.Time // nil: the wall clock
 	Log    *slog.Logger     // nil: nothing is logged
@@ -112,6 +117,9 @@ type Server struct {
 
 	Conversations *inbound.Conversations
 
+	Destinations *sync.Destinations
+	Sync         *sync.Engine
+
 	// FirstStart is true when this process made the master key.
 	FirstStart bool
 	DataDir    string
@@ -124,10 +132,10 @@ type Server struct {
 
 	messages *filelog.Messenger
 
-	applying sync.Mutex // held while the index is loaded or changed
+	applying stdsync.Mutex // held while the index is loaded or changed
 
 	stop context.CancelFunc
-	jobs sync.WaitGroup
+	jobs stdsync.WaitGroup
 }
 
 // Open opens or creates a data directory and loads the index. Nothing answers before it returns.
@@ -208,6 +216,7 @@ func (s *Server) openStore(ctx context.Context) error {
 		return err
 	}
 	s.openFaces()
+	s.openSync()
 	return nil
 }
 

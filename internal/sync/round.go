@@ -53,10 +53,10 @@ func (r *round) lane(ctx context.Context, lane []Change) (out []outcome, err err
 		errs := r.call(ctx, batch)
 		down := r.down(errs)
 		r.gate.report(down)
-		if ctx.Err() != nil {
-			return out, ctx.Err()
-		}
 		if down != nil {
+			if ctx.Err() != nil {
+				return out, ctx.Err()
+			}
 			continue
 		}
 		at := r.now()
@@ -68,8 +68,16 @@ func (r *round) lane(ctx context.Context, lane []Change) (out []outcome, err err
 	return out, nil
 }
 
+// parting is how long a call under way may go on when the engine is asked to end: what was taken and not noted is sent
+// again.
+const parting = 5 * time.Second
+
 func (r *round) call(ctx context.Context, batch []Change) []error {
-	errs := r.connector.Deliver(ctx, batch)
+	calling, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(parting, cancel) })
+	defer stop()
+	errs := r.connector.Deliver(calling, batch)
 	if len(errs) != len(batch) {
 		return Every(len(batch), &LaterError{Code: "answer", Reason: "the system answered for another number of changes", All: true})
 	}

@@ -212,6 +212,8 @@ func (r *runner) send(ctx context.Context, changes []Change, cursor uint64) erro
 	if err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second) // what was taken is not sent again for a stop
+	defer cancel()
 	waited, err := r.waited(ctx, outcomes)
 	if err != nil {
 		return err

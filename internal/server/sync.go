@@ -1,0 +1,73 @@
+package server
+
+import (
+	"context"
+	"time"
+
+	"github.com/consentline/consentline/internal/freshness"
+	"github.com/consentline/consentline/internal/store/postgres"
+	"github.com/consentline/consentline/internal/sync"
+	"github.com/consentline/consentline/internal/sync/kinds"
+)
+
+// openSync makes what keeps other systems in step. It sends nothing before Serve.
+func (s *Server) openSync() {
+	clients := sync.Clients{HTTP: s.config.Egress.Client(), Checkpoint: s.latestCheckpoint}
+	s.Destinations = sync.NewDestinations(s.Ledger, s.vault, kinds.All, clients, s.Now)
+	s.Sync = &sync.Engine{Destinations: s.Destinations, Ledger: s.Ledger, DB: s.db, Feed: s.Feed, Now: s.Now, Log: s.Log}
+}
+
+// latestCheckpoint returns the log's latest signed checkpoint, empty where there is none or it cannot be read: an event
+// is not held up for it.
+func (s *Server) latestCheckpoint(ctx context.Context) string {
+	note, _, _, err := s.Tree.Resource(ctx, "checkpoint")
+	if err != nil {
+		return ""
+	}
+	return string(note)
+}
+
+// keepInStep runs the destinations, on one node at a time.
+func (s *Server) keepInStep(ctx context.Context) {
+	s.whileLeading(ctx, "sync", s.Sync.Run)
+}
+
+// whileLeading runs what one node does for all of them, whenever this one is the leader of the job. What runs is ended
+// before the lead is lost to another, or a little after: it must bear to be run twice at once for a moment.
+func (s *Server) whileLeading(ctx context.Context, job string, run func(context.Context)) {
+	db, shared := s.db.(*postgres.DB)
+	if !shared || s.Node == nil {
+		run(ctx)
+		return
+	}
+	leader := freshness.Leader{Database: db, Job: job, Holder: s.Node.Incarnation(), Term: leaderTerm}
+	stop, ended := func() {}, make(chan struct{})
+	close(ended)
+	leading := false
+	tick := time.NewTicker(leaderTerm / 5)
+	defer tick.Stop()
+	for ctx.Err() == nil {
+		leads, err := leader.Lead(ctx)
+		s.upkeepFailed(ctx, err)
+		switch {
+		case leads && !leading:
+			var running context.Context
+			running, stop = context.WithCancel(ctx)
+			ended = make(chan struct{})
+			go func() {
+				defer close(ended)
+				run(running)
+			}()
+		case !leads && leading:
+			stop()
+			<-ended
+		}
+		leading = leads
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+		}
+	}
+	stop()
+	<-ended
+}
