@@ -41,8 +41,8 @@ func TestTheReadmeHolds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	in(t, string(scrubbed), "Bob,(202) 555-0142,yes,2026-01-16,allow", "Cleo,+442079460143,no,2026-01-17,deny,no_record", "Eve,555,yes,2026-02-02,invalid")
-	in(t, r.run(blocks[7], 0), "default/marketing/sms", "entries of", "verified", "ok")
+	in(t, string(scrubbed), "Bob,(202) 555-0142,yes,2026-01-16,allow", "Cleo,+442079460143,no,2026-01-17,allow,exempt", "Eve,555,yes,2026-02-02,invalid")
+	in(t, r.run(blocks[7], 0), "default/transactional/sms", "entries of", "verified", "ok")
 }
 
 func in(t *testing.T, got string, want ...string) {

@@ -20,7 +20,7 @@ import (
 type serveCmd struct {
 	Data      string        `default:"./consentline-data" env:"CONSENTLINE_DATA" placeholder:"DIR" help:"The data directory; it is made if it is not there."`
 	Listen    string        `default:"127.0.0.1:8080" env:"CONSENTLINE_LISTEN" placeholder:"HOST:PORT" help:"The address to answer on; port 0 takes a free one."`
-	Rules     string        `env:"CONSENTLINE_RULES" placeholder:"PACKS" help:"The rules of law and contracts that checks apply: builtin, a folder of packs that stand over those built in, or none (a grant allows). Left out: the folder rules in the data directory, if it is there, else none."`
+	Rules     string        `env:"CONSENTLINE_RULES" placeholder:"PACKS" help:"The rules of law and contracts that checks apply: builtin, a folder of packs that stand over those built in, or none (a grant allows, and nothing else is asked). Left out: builtin, with the folder rules in the data directory over it, if it is there."`
 	Database  string        `env:"CONSENTLINE_DATABASE" placeholder:"URL" help:"A PostgreSQL database that several nodes may share, postgres://user@host/database; keep its password in a passfile. Left out: SQLite in the data directory."`
 	MasterKey string        `env:"CONSENTLINE_MASTER_KEY" placeholder:"FILE" help:"The key file that all nodes share. Left out: master.key in the data directory."`
 	OnlyNode  bool          `name:"single-node" help:"No other node uses the database: withdrawals wait for nobody."`
@@ -75,7 +75,7 @@ func (c *serveCmd) Run(ctx context.Context, a *App) error {
 	}
 	s, err := server.Open(ctx, server.Config{
 		DataDir: c.Data, Database: c.Database, MasterKeyFile: c.MasterKey, SingleNode: c.OnlyNode, Delta: c.Freshness,
-		Origin: c.Origin, Rules: rulesOf(c.Rules, c.Data), Providers: talk.Config, OptIn: talk.OptIn, Gateway: talk.Gateway, Words: talk.Words,
+		Origin: c.Origin, Rules: rulesOf(c.Rules), Providers: talk.Config, OptIn: talk.OptIn, Gateway: talk.Gateway, Words: talk.Words,
 		SignOn: signOn, Now: a.Now, Log: log,
 	})
 	if errors.Is(err, server.ErrInUse) {

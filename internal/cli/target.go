@@ -146,7 +146,7 @@ func (t *target) directory() string {
 func (t *target) open(ctx context.Context, a *App) (*connection, error) {
 	_, err := os.Stat(filepath.Join(t.Data, "consentline.db"))
 	created := errors.Is(err, fs.ErrNotExist)
-	s, err := server.Open(ctx, server.Config{DataDir: t.Data, Rules: rulesOf(t.Rules, t.Data), Now: a.Now})
+	s, err := server.Open(ctx, server.Config{DataDir: t.Data, Rules: rulesOf(t.Rules), Now: a.Now})
 	if err != nil {
 		return nil, err
 	}
@@ -159,19 +159,14 @@ func (t *target) open(ctx context.Context, a *App) (*connection, error) {
 	return &connection{client: c, server: s, close: func() error { return errors.Join(leave(), s.Close()) }}, err
 }
 
-// builtIn is what --rules calls the packs that come with the program.
+// builtIn is what --rules calls the packs that come with the program, which are also what holds where nothing is said.
 const builtIn = "builtin"
 
-// rulesOf returns the rules that a data directory is opened with. Out of the box consent alone decides; whoever wants
-// the law's word in every verdict says so once, with --rules or by a folder of packs in the data directory.
-func rulesOf(flag, data string) string {
-	switch flag {
-	case builtIn:
+// rulesOf returns the rules that a data directory is opened with: the packs built in and, over them, those of a folder
+// that is named or that lies in the data directory. Whoever wants consent alone to decide says none.
+func rulesOf(flag string) string {
+	if flag == builtIn {
 		return ""
-	case "":
-		if _, err := os.Stat(filepath.Join(data, "rules")); err != nil {
-			return server.NoRules
-		}
 	}
 	return flag
 }
