@@ -132,6 +132,7 @@ type choicesPage struct {
 	Brand   catalog.Brand
 	Number  string
 	Token   string
+	Off     time.Time // since when everything is off; zero: it is not
 	Choices []choice
 	Uses    string // the purposes that are on, in words
 	Senders string // what messages and calls come from
@@ -159,7 +160,7 @@ func (p *portal) showChoices(v *visit) error {
 }
 
 func (p *portal) renderChoices(v *visit, status int, h holder, problem, notice string) error {
-	page := choicesPage{Brand: h.brand, Number: h.Number.Masked(), Token: h.token, Choices: p.choices(v, h)}
+	page := choicesPage{Brand: h.brand, Number: h.Number.Masked(), Token: h.token, Off: h.off(p.Now()), Choices: p.choices(v, h)}
 	err := p.readUse(v.Context(), h, &page)
 	if err != nil {
 		return err
@@ -336,22 +337,24 @@ func (p *portal) stop(v *visit) error {
 	return p.render(v, http.StatusOK, "message", view{Brand: h.brand, Title: v.Say("prefs.stopped.title"), Page: text})
 }
 
+// off is since when a no to everything of the brand stands; zero if none does.
+func (h holder) off(now time.Time) (since time.Time) {
+	for _, held := range h.Records {
+		if held.Scope.Covers(consent.Scope{Brand: h.brand.ID, Purpose: consent.Any, Channel: consent.AnyChannel}) && held.Record.At(now).Restricted() {
+			since = held.Record.RestrictedAt
+		}
+	}
+	return since
+}
+
 // stopped reports whether everything was withdrawn for the brand already and nothing was granted or asked since.
 func (h holder) stopped(now time.Time) bool {
-	all := false
 	for _, held := range h.Records {
-		if held.Scope.Brand != h.brand.ID {
-			continue
-		}
-		st := held.Record.At(now)
-		switch {
-		case held.Scope == consent.Scope{Brand: h.brand.ID, Purpose: consent.Any, Channel: consent.AnyChannel}:
-			all = st.Restricted()
-		case st == consent.StatusGranted || st == consent.Pending:
+		if st := held.Record.At(now); held.Scope.Brand == h.brand.ID && (st == consent.StatusGranted || st == consent.Pending) {
 			return false
 		}
 	}
-	return all
+	return !h.off(now).IsZero()
 }
 
 // download is what the brand holds about the person. The number is masked: a link may have been passed on.

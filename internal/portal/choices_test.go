@@ -101,7 +101,7 @@ func TestOneClickStopsEverythingAtOnceAndIsHarmlessTwice(t *testing.T) {
 	if f.head() != head {
 		t.Error("stopping twice left two entries")
 	}
-	f.get(path).status(200).says("you withdrew", "every channel")
+	f.get(path).status(200).says("you withdrew", "every channel", "Everything is off for Default brand since "+f.now().UTC().Format(time.DateOnly))
 }
 
 func TestAnExpiredLinkCanStillStopAndNothingElse(t *testing.T) {

@@ -34,6 +34,7 @@ func (p formPage) Has(key string) bool { return slices.Contains(p.Ticked, key) }
 type box struct {
 	Key         string
 	Scope       consent.Scope
+	Purpose     string // its name
 	Ref         string
 	Text        string
 	Language    string
@@ -56,6 +57,7 @@ func (p *portal) form(v *visit) (f form.Form, page formPage, err error) {
 		b := box{
 			Key:         string(item.Purpose) + "/" + item.Channel.String(),
 			Scope:       consent.Scope{Brand: f.Brand, Purpose: item.Purpose, Channel: item.Channel},
+			Purpose:     purpose.Name,
 			DoubleOptIn: purpose.DoubleOptIn,
 		}
 		if err := p.wording(v, item, &b); err != nil {
