@@ -23,6 +23,7 @@ import (
 	"github.com/consentline/consentline/internal/people"
 	"github.com/consentline/consentline/internal/preference"
 	"github.com/consentline/consentline/internal/report"
+	"github.com/consentline/consentline/internal/rulebook"
 	"github.com/consentline/consentline/internal/session"
 	"github.com/consentline/consentline/internal/signon"
 	"github.com/consentline/consentline/internal/suppression"
@@ -52,6 +53,7 @@ type Config struct {
 	Log      *slog.Logger
 
 	Citations check.Citations
+	Rules     *rulebook.Book // nil: wordings are held against no rules
 }
 
 // Prefix is the path under which the console is served; it must be mounted there.

@@ -32,7 +32,7 @@ var assetFiles embed.FS
 func secure(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
-		h.Set("Content-Security-Policy", policy)
+		h.Set("Content-Security-Policy", pagePolicy)
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "same-origin")
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
@@ -42,10 +42,10 @@ func secure(next http.Handler) http.Handler {
 	})
 }
 
-// policy is what pages may load. Those that name a script of ours may run it besides.
+// pagePolicy is what pages may load. Those that name a script of ours may run it besides.
 const (
-	policy       = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
-	scriptPolicy = policy + "; script-src 'self'"
+	pagePolicy   = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+	scriptPolicy = pagePolicy + "; script-src 'self'"
 )
 
 // maxForm bounds what a form may send: a list pasted into a field has a few thousand numbers.

@@ -171,6 +171,16 @@ func TestAWordingTellsWhereItIsShown(t *testing.T) {
 	b.get("/console/wordings/w").says(`<a href="/o/news">form news</a>`)
 }
 
+func TestAWordingIsHeldAgainstTheRulesOfTheBrandsCountry(t *testing.T) {
+	f := start(t)
+	b := f.as(access.Admin)
+	b.post("/console/brands/default", "name", "Harbour", "country", "US").status(200)
+	b.post("/console/wordings", "id", "w", "brand", "default", "purpose", "marketing", "language", "en", "text", "Harbour may text me offers. Reply STOP to end.").status(200).
+		says("What the rules of US want it to say", "not found</span></h2>", "us.disclosure_consent", "47 CFR 64.1200(f)(9)", "our forms do that")
+	b.post("/console/brands/default", "name", "Harbour", "country", "").status(200)
+	b.get("/console/wordings/w").lacks("What the rules of")
+}
+
 func TestTheQueuesScriptIsSmallAndOurs(t *testing.T) {
 	body, err := os.ReadFile("assets/queue.js")
 	if err != nil || len(body) > 2000 {

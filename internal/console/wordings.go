@@ -85,6 +85,7 @@ type wordingPage struct {
 	Latest    catalog.Wording
 	Forms     []string // that show it
 	Keywords  []string // by whose programmes it is advertised
+	Asked     *elements
 	MayChange bool
 }
 
@@ -106,6 +107,7 @@ func (s *console) renderWording(v *visit, status int, f form) error {
 	if err := s.readUses(v, &page); err != nil {
 		return err
 	}
+	page.Asked = s.elements(d, page.Latest)
 	used := s.Reports.Counts().Wordings
 	for i := len(d.Versions) - 1; i >= 0; i-- {
 		version := wordingVersion{Wording: d.Versions[i], Used: used[refOf(d.ID, d.Versions[i])]}
