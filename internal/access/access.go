@@ -110,6 +110,9 @@ type Gate struct {
 	ledger Appender
 	now    func() time.Time
 
+	// Fresh reports whether this node knows of every key that was revoked; nil: it does. Set it before the gate is used.
+	Fresh func() bool
+
 	changing sync.Mutex // held by whoever changes a key or a person, until the change is committed
 
 	mu      sync.Mutex // guards:
@@ -174,8 +177,42 @@ func (g *Gate) Caller(id string) (*Caller, error) {
 
 func (g *Gate) expired(h *holder) bool { return !h.expires.IsZero() && !g.now().Before(h.expires) }
 
+// ErrUnproven says that this node has lost touch with the others, so that the caller may have been shut out meanwhile.
+var ErrUnproven = errors.New("this node cannot prove that the key is still in force: it has lost touch with the database")
+
+// Proven returns nil if the caller is known to be in force now, else ErrUnproven. Without it nobody is told or may change
+// anything but for two things, which do no harm in the wrong hands: a check, which such a node answers stale, and an act
+// that restricts.
+func (g *Gate) Proven(c *Caller) error {
+	if g.Fresh == nil || !shutOut(c) || g.Fresh() {
+		return nil
+	}
+	return ErrUnproven
+}
+
+// shutOut reports whether a caller is one that another node can shut out: the holder of a key, or a person.
+func shutOut(c *Caller) bool { return strings.HasPrefix(c.ID, "key:") || c.IsPerson() }
+
+// MayAsk is Authorize without a look at brands, for what is asked so often that a denial alone is worth an entry.
+func (g *Gate) MayAsk(ctx context.Context, c *Caller, p Permission) error {
+	if c.Can(p) {
+		return g.provenFor(c, p)
+	}
+	return g.Authorize(ctx, c, p)
+}
+
+func (g *Gate) provenFor(c *Caller, p Permission) error {
+	if p == Check || p == RecordConsent || p == ReadMetrics {
+		return nil
+	}
+	return g.Proven(c)
+}
+
 // Authorize returns nil if the caller may do this. A denial is recorded, in a transaction of its own, and is an error.
 func (g *Gate) Authorize(ctx context.Context, c *Caller, p Permission, brands ...consent.BrandID) error {
+	if err := g.provenFor(c, p); err != nil {
+		return err
+	}
 	denied := &DeniedError{Role: c.Role, Permission: p, Person: c.IsPerson()}
 	if c.Can(p) {
 		i := slices.IndexFunc(brands, func(b consent.BrandID) bool { return !c.For(b) })

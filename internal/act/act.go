@@ -84,6 +84,10 @@ type Result struct {
 
 // Recorder takes in reports. It is safe for concurrent use.
 type Recorder struct {
+	// Proven says whether a caller is known to be in force now, where this node may have missed that it no longer is;
+	// nil: it cannot. Whoever is not may say no, and nothing else. Set it before the recorder is used.
+	Proven func(*access.Caller) error
+
 	ledger  *ledger.Ledger
 	catalog *catalog.Catalog
 	now     func() time.Time
@@ -101,6 +105,11 @@ func (r *Recorder) Record(ctx context.Context, caller *access.Caller, reports []
 	items := make([]ledger.Item, 0, len(reports))
 	places := make([]int, 0, len(reports))
 	for i := range reports {
+		if r.Proven != nil && !reports[i].Act.Restricts() {
+			if results[i].Err = r.Proven(caller); results[i].Err != nil {
+				continue
+			}
+		}
 		item, err := r.item(ctx, caller, &reports[i])
 		results[i].Number = item.Number
 		if err != nil {

@@ -24,7 +24,7 @@ type serveCmd struct {
 	Database  string        `env:"CONSENTLINE_DATABASE" placeholder:"URL" help:"A PostgreSQL database that several nodes may share, postgres://user@host/database; keep its password in a passfile. Left out: SQLite in the data directory."`
 	MasterKey string        `env:"CONSENTLINE_MASTER_KEY" placeholder:"FILE" help:"The key file that all nodes share. Left out: master.key in the data directory."`
 	OnlyNode  bool          `name:"single-node" help:"No other node uses the database: withdrawals wait for nobody."`
-	Freshness time.Duration `default:"500ms" placeholder:"TIME" help:"For how long a node may answer after it last polled the database, and so how long withdrawals wait; the same on all nodes."`
+	Freshness freshness     `default:"500ms" placeholder:"TIME" help:"For how long a node may answer after it last polled the database, and so how long withdrawals wait; or readindex: every check waits for a poll of its own, and withdrawals for nobody. The same on all nodes."`
 	Providers string        `env:"CONSENTLINE_PROVIDERS" placeholder:"FILE" help:"A JSON file that configures the providers of messages, double opt-in and the gateways; it holds secrets, so only its owner should read it. Left out: messages go into messages.ndjson in the data directory."`
 	Countries []string      `name:"optin-countries" env:"CONSENTLINE_OPTIN_COUNTRIES" placeholder:"US,GB" help:"The countries to which questions of double opt-in may go. Left out: those of the file of --providers, else each brand's own."`
 	SignOn    string        `env:"CONSENTLINE_SIGN_ON" placeholder:"FILE" help:"A JSON file that configures single sign-on for staff; it holds a secret, so only its owner should read it. Left out: staff sign in here."`
@@ -51,6 +51,32 @@ Examples:
   consentline serve --providers providers.json --gateway-twilio 127.0.0.1:8090`
 }
 
+// freshness is how a node knows that it knows the latest withdrawals.
+type freshness struct {
+	lease     time.Duration // zero: the usual
+	readIndex bool
+}
+
+// The least and the longest lease that make sense: a poll takes milliseconds, and withdrawals wait for the lease.
+const (
+	minLease = 20 * time.Millisecond
+	maxLease = time.Minute
+)
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (f *freshness) UnmarshalText(text []byte) error {
+	if string(text) == "readindex" {
+		f.readIndex = true
+		return nil
+	}
+	d, err := time.ParseDuration(string(text))
+	if err != nil || d < minLease || d > maxLease {
+		return fmt.Errorf("%q: want a time from %s to %s, such as 500ms, or readindex", text, minLease, maxLease)
+	}
+	f.lease = d
+	return nil
+}
+
 // started is what serve tells, once it answers.
 type started struct {
 	Address string `json:"address"`
@@ -74,7 +100,7 @@ func (c *serveCmd) Run(ctx context.Context, a *App) error {
 		return err
 	}
 	s, err := server.Open(ctx, server.Config{
-		DataDir: c.Data, Database: c.Database, MasterKeyFile: c.MasterKey, SingleNode: c.OnlyNode, Delta: c.Freshness,
+		DataDir: c.Data, Database: c.Database, MasterKeyFile: c.MasterKey, SingleNode: c.OnlyNode, Delta: c.Freshness.lease, ReadIndex: c.Freshness.readIndex,
 		Origin: c.Origin, Rules: rulesOf(c.Rules), Providers: talk.Config, OptIn: talk.OptIn, Gateway: talk.Gateway, Words: talk.Words,
 		SignOn: signOn, Now: a.Now, Log: log,
 	})

@@ -234,6 +234,8 @@ func (s *console) fail(v *visit, err error) {
 		status, text = http.StatusConflict, "Somebody must stay who can make keys and let people in: "+err.Error()+"."
 	case errors.Is(err, ledger.ErrChanged):
 		status, text = http.StatusConflict, "Somebody else changed this at the same moment. Look at what they made of it, and try again."
+	case errors.Is(err, access.ErrUnproven):
+		status, text = http.StatusServiceUnavailable, "This server has lost touch with the database, and cannot prove that you may still be here. Try again in a moment."
 	case errors.As(err, &tooLarge):
 		status, text = http.StatusRequestEntityTooLarge, "The form is too large. Send long lists through the interface or the command line."
 	default:

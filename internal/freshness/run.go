@@ -14,6 +14,9 @@ const (
 	maxPatience = 30 * time.Second
 )
 
+// maxRest bounds the pause after each poll, for which checks that wait for a poll of their own wait too.
+const maxRest = 10 * time.Millisecond
+
 // Run polls until ctx ends: every Every, sooner when woken, and at once while there is more to learn. A node whose log
 // has forked stops, since nothing that it could learn would help.
 func (n *Node) Run(ctx context.Context) {
@@ -39,7 +42,8 @@ func (n *Node) Run(ctx context.Context) {
 			patience = minPatience
 		}
 		// However often the node is woken, it leaves the database some rest.
-		if sleep(ctx, n.config.Every/10, nil) != nil || sleep(ctx, n.config.Every*9/10, n.wake) != nil {
+		rest := min(n.config.Every/10, maxRest)
+		if sleep(ctx, rest, nil) != nil || sleep(ctx, n.config.Every-rest, n.wake) != nil {
 			return
 		}
 	}

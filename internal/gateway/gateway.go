@@ -39,6 +39,9 @@ type Gate struct {
 	Ledger  Appender
 	Log     *slog.Logger
 
+	// Confirm returns once this node knows all that was acknowledged before the call; nil: its lease is trusted.
+	Confirm func(context.Context) error
+
 	// FailOpen are the classes whose contacts go out although the check is stale. Each one that does is an entry.
 	FailOpen []consent.Class
 }
@@ -83,6 +86,11 @@ func (g *Gate) Decide(ctx context.Context, c Contact) (Ruling, error) {
 	number, err := phone.Parse(c.To, "")
 	if err != nil {
 		return Ruling{Code: check.InvalidNumber}, nil
+	}
+	if g.Confirm != nil {
+		if err := g.Confirm(ctx); err != nil {
+			return Ruling{}, fmt.Errorf("confirm that the latest withdrawals are known: %w", err)
+		}
 	}
 	v := g.Check.Check(check.Question{
 		Number: number, Brand: []byte(c.Brand), Purpose: []byte(c.Purpose), Channel: c.Channel, At: c.At,

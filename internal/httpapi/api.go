@@ -6,6 +6,7 @@
 package httpapi
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"time"
@@ -42,8 +43,11 @@ type Config struct {
 
 	Citations check.Citations // nil: those of Rules
 	Attempts  *attempt.Attempts
-	Rules     *rulebook.Book     // nil: consent alone decides
-	Metrics   *telemetry.Metrics // nil: the interface has its own, which know nothing of commits
+	Rules     *rulebook.Book // nil: consent alone decides
+	// Confirm returns once this node knows all that was acknowledged before the call; nil: its lease is trusted.
+	Confirm func(context.Context) error
+
+	Metrics *telemetry.Metrics // nil: the interface has its own, which know nothing of commits
 }
 
 // API is the REST interface of one node.

@@ -48,13 +48,14 @@ type handler func(w http.ResponseWriter, r *http.Request, caller *access.Caller)
 func (a *API) handle(pattern string, permission access.Permission, h handler) {
 	a.serve(pattern, func(w http.ResponseWriter, r *http.Request) error {
 		caller, err := a.caller(r)
-		if err == nil && !caller.Can(permission) {
-			err = a.Gate.Authorize(r.Context(), caller, permission)
+		if err == nil {
+			err = a.Gate.MayAsk(r.Context(), caller, permission)
 		}
 		if err != nil {
 			return err
 		}
 		r.Body = a.held(r.Body, caller)
+		a.confirmed(r, permission)
 		return h(w, r, caller)
 	})
 }

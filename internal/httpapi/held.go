@@ -37,7 +37,7 @@ func (b *heldBody) Read(p []byte) (int, error) {
 
 // bodyFault returns the problem of a body that could not be read to its end.
 func bodyFault(err error, remedy string) error {
-	if errors.Is(err, access.ErrUnknownKey) {
+	if errors.Is(err, access.ErrUnknownKey) || errors.Is(err, errUnconfirmed) {
 		return err
 	}
 	return problem(http.StatusBadRequest, "body_incomplete", "Body incomplete", "", "The body ended early or took too long. "+remedy)

@@ -93,7 +93,7 @@ var failures = []failure{
 	{"The server failed; the request can be sent again with the same Idempotency-Key. Code: internal.",
 		problem(http.StatusInternalServerError, "internal", "The server failed", "", "The request failed on our side and can be sent again with the same Idempotency-Key.")},
 	{"The server or its database is not ready, or the outcome is unknown; the request can be sent again with the same Idempotency-Key. " +
-		"Codes: stopping, not_integrated, database_unavailable, outcome_unknown, storage_failing, log_forked, moved.",
+		"Codes: stopping, not_integrated, database_unavailable, outcome_unknown, storage_failing, log_forked, moved, stale_node.",
 		problem(http.StatusServiceUnavailable, "stopping", "The server is stopping", "", "Send the request again, to another node or in a moment.")},
 	{"Nothing was recorded, since there is no room. Code: storage_full.",
 		problem(http.StatusInsufficientStorage, "storage_full", "The storage is full", "", "Nothing was recorded. Send the request again with the same Idempotency-Key once there is room; checks are answered meanwhile.")},

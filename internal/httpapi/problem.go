@@ -77,6 +77,8 @@ func known(err error) *Problem {
 		return p
 	case errors.Is(err, access.ErrUnknownKey):
 		return problem(http.StatusUnauthorized, "unauthenticated", "No valid key", "Authorization", "Send Authorization: Bearer with a key that is in force.")
+	case errors.Is(err, access.ErrUnproven):
+		return problem(http.StatusServiceUnavailable, "stale_node", "This node has lost touch", "", "It cannot prove that the key is still in force, and takes only checks, which it answers stale, and acts that restrict. Ask another node, or again in a moment.")
 	case errors.As(err, &denied):
 		return problem(http.StatusForbidden, "forbidden", "Not allowed for this key", "", denied.Error())
 	case errors.As(err, &invalid):

@@ -25,6 +25,7 @@ func TestEachErrorOfACapabilityHasItsProblem(t *testing.T) {
 		code   string
 	}{
 		{access.ErrUnknownKey, http.StatusUnauthorized, "unauthenticated"},
+		{access.ErrUnproven, http.StatusServiceUnavailable, "stale_node"},
 		{&access.DeniedError{Role: access.Viewer, Permission: access.RecordConsent}, http.StatusForbidden, "forbidden"},
 		{&act.InvalidError{Code: act.CodeUnknownBrand, Field: "brand", Reason: "x"}, 422, act.CodeUnknownBrand},
 		{&act.InvalidError{Code: act.CodeEventReused, Field: "event_id", Reason: "x"}, http.StatusConflict, act.CodeEventReused},

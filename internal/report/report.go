@@ -53,15 +53,29 @@ func (r *Reports) RunOnce(ctx context.Context) (done int, err error) {
 		return 0, err
 	}
 	if len(entries) == 0 {
-		if c := r.counts.Load(); c == nil || c.Head != cursor && r.now().Sub(c.At) >= recount || r.now().Sub(c.At) >= time.Hour {
-			return 0, r.Recount(ctx)
-		}
-		return 0, nil
+		return 0, r.refresh(ctx, cursor)
 	}
 	if err := r.count(ctx, cursor, entries); err != nil {
 		return 0, fmt.Errorf("count the acts from entry %d: %w", entries[0].Seq, err)
 	}
 	return len(entries), nil
+}
+
+// Refresh is the part of RunOnce that each node does for itself: it counts the records again if the last count is old.
+// Run it in its place on nodes that leave the acts to another.
+func (r *Reports) Refresh(ctx context.Context) error {
+	cursor, err := r.cursor(ctx)
+	if err != nil {
+		return err
+	}
+	return r.refresh(ctx, cursor)
+}
+
+func (r *Reports) refresh(ctx context.Context, cursor uint64) error {
+	if c := r.counts.Load(); c == nil || c.Head != cursor && r.now().Sub(c.At) >= recount || r.now().Sub(c.At) >= time.Hour {
+		return r.Recount(ctx)
+	}
+	return nil
 }
 
 type countKey struct {

@@ -26,10 +26,17 @@ func (s *Server) openFaces() {
 	s.Erasures = &preference.Erasures{Ledger: s.Ledger, DB: s.db, Now: s.Now}
 }
 
-// followFaces keeps the reports up to date. They may lag, so they leave a growing ledger alone for a while.
+// followFaces keeps the reports up to date. They may lag, so they leave a growing ledger alone for a while. Of many
+// nodes the leader reads the entries; each counts the records, which it keeps in memory.
 func (s *Server) followFaces(ctx context.Context) {
+	run := func(ctx context.Context) (int, error) {
+		if s.Node != nil && !s.leads.Load() {
+			return 0, s.Reports.Refresh(ctx)
+		}
+		return s.Reports.RunOnce(ctx)
+	}
 	jobs.Follow(ctx, jobs.Loop{
-		Name: "report", Log: s.Log, Run: s.Reports.RunOnce, Every: reportEvery,
+		Name: "report", Log: s.Log, Run: run, Every: reportEvery,
 		Wait: func(ctx context.Context, seen uint64) error { return s.Feed.Wait(ctx, seen) }, Head: s.Feed.Head,
 	})
 }

@@ -13,7 +13,7 @@ import (
 
 // openGateways listens for applications that send through this server instead of to their provider.
 func (s *Server) openGateways(ctx context.Context, l Listening, d *doors) error {
-	gate := &gateway.Gate{Check: s.Index, Catalog: s.Catalog, Ledger: s.Ledger, Log: s.Log, FailOpen: s.config.Gateway.FailOpen}
+	gate := &gateway.Gate{Check: s.Index, Catalog: s.Catalog, Ledger: s.Ledger, Log: s.Log, FailOpen: s.config.Gateway.FailOpen, Confirm: s.confirmer()}
 	if l.GatewayTwilio != "" {
 		if err := s.openTwilio(ctx, gate, l, d); err != nil {
 			return fmt.Errorf("the gateway for Twilio: %w", err)

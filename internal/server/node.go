@@ -82,7 +82,29 @@ func (s *Server) openNode() (lease *check.Lease, settle func() func(context.Cont
 	s.Node = freshness.New(freshness.Config{
 		Database: db, Log: follower{s}, Lease: lease, Clock: clock, Hints: db, Errors: s.Log, Delta: s.config.Delta, Every: s.config.Every,
 	})
+	if s.config.ReadIndex { // whoever checks later, anywhere, polls later
+		return lease, nil
+	}
 	return lease, s.Node.Settle
+}
+
+// confirmPatience is how long a check may wait for its poll: longer than the lease, and shorter than its sender's time.
+const confirmPatience = 2 * time.Second
+
+// confirmer returns what checks wait for on a node whose clock is not trusted; nil on all others.
+func (s *Server) confirmer() func(context.Context) error {
+	if s.Node == nil || !s.config.ReadIndex {
+		return nil
+	}
+	return func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, confirmPatience)
+		defer cancel()
+		err := s.Node.Confirm(ctx)
+		if lease := s.Index.Lease(); err != nil && !lease.Fresh(lease.Now()) {
+			return nil // the answer will be that it is stale
+		}
+		return err
+	}
 }
 
 // follower is the ledger, which is opened after the node that follows it.
@@ -114,6 +136,7 @@ func (s *Server) keepUp(ctx context.Context, db *postgres.DB) {
 	for {
 		leads, err := leader.Lead(ctx)
 		s.upkeepFailed(ctx, err)
+		s.leads.Store(leads)
 		if leads {
 			s.upkeepFailed(ctx, every(due, "parts", upkeepEvery, func() (int, error) { return db.Upkeep(ctx) }))
 			s.upkeepFailed(ctx, every(due, "census", censusEvery, func() (int, error) { return census.RunOnce(ctx) }))

@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"os"
 	stdsync "sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/consentline/consentline/internal/access"
@@ -61,7 +62,11 @@ type Config struct {
 	// SingleNode says that no other process uses the database: nothing is polled, and nobody waits for other nodes.
 	// Delta is for how long a poll keeps a node fresh, and Every how often it polls; zero means 500 ms and 100 ms.
 	// Clock is what leases run on; nil: check.BootClock.
+	//
+	// ReadIndex lets every check wait for a poll that began after it, so that no clock decides what is fresh, and lets
+	// withdrawals wait for nobody. All nodes must have the same.
 	SingleNode   bool
+	ReadIndex    bool
 	Delta, Every time.Duration
 	Clock        func() check.Instant
 
@@ -131,6 +136,8 @@ type Server struct {
 	vault   *vault.Vault
 
 	messages *filelog.Messenger
+
+	leads atomic.Bool // this node does what one does for all of them
 
 	applying stdsync.Mutex // held while the index is loaded or changed
 
@@ -204,11 +211,13 @@ func (s *Server) openStore(ctx context.Context) error {
 		s.Lists = suppression.NewNode(s.Ledger, s.db, s.vault, s.Node.Incarnation())
 	}
 	s.Gate = access.New(s.Ledger, s.Now)
+	s.Gate.Fresh = func() bool { return lease.Fresh(lease.Now()) }
 	s.Attempts = attempt.New(attempt.Config{DB: s.db, Vault: s.vault, Now: s.Now}, s.counter)
 	if err := s.Attempts.Load(ctx); err != nil {
 		return fmt.Errorf("load the attempts: %w", err)
 	}
 	s.Recorder = act.NewRecorder(s.Ledger, s.Catalog, s.Now)
+	s.Recorder.Proven = s.Gate.Proven
 	if err := s.openConversations(ctx); err != nil {
 		return err
 	}
