@@ -6,16 +6,19 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 )
 
 type checkCmd struct {
 	Number string `arg:"" help:"The number, with a plus sign and the country code."`
 	scopeFlags
+	aboutFlags
 	At      string `placeholder:"TIME" help:"Ask as of this moment; left out: now."`
 	KnownAt string `placeholder:"TIME" help:"Answer on what was known at this moment; left out: now."`
 	Receipt bool   `help:"Add a signed statement, which verify checks offline; with --json."`
-	Explain bool   `help:"Add every rule that speaks about the contact, and where the person may be."`
+	Explain bool   `help:"Add every gate with what it came to, its citation, and whether it was verified."`
+	Reserve bool   `help:"Count the contact at once, if it is allowed; then confirm or release it with consentline attempt."`
 	Quiet   bool   `short:"q" help:"Write nothing; the exit code tells."`
 	target
 	jsonFlag
@@ -27,6 +30,7 @@ func (checkCmd) Help() string {
 
 Examples:
   consentline check +12025550123 --purpose marketing --channel sms
+  consentline check --explain +12025550123 --purpose marketing --channel sms --country US --region FL
   if consentline check -q +12025550123 --purpose marketing --channel sms; then send; fi`
 }
 
@@ -47,8 +51,34 @@ type verdict struct {
 	UseWithinMS   int64       `json:"use_within_ms"`
 	Revision      uint64      `json:"revision"`
 	CheckedAt     time.Time   `json:"checked_at"`
+	Reservation   string      `json:"reservation"`
+	Gates         []wireGate  `json:"gates"`
 
-	explained *wireApplicable // nil unless asked for
+	Place *struct {
+		Regions  []string `json:"regions"`
+		Zones    []string `json:"time_zones"`
+		Evidence []string `json:"evidence"`
+	} `json:"place"`
+	Packs []struct {
+		Pack    string `json:"pack"`
+		Version string `json:"version"`
+	} `json:"packs"`
+	Verified *bool `json:"verified"`
+	Past     *struct {
+		Lists string `json:"lists"`
+	} `json:"past"`
+}
+
+// wireGate is what one gate came to.
+type wireGate struct {
+	Gate     string `json:"gate"`
+	Result   string `json:"result"`
+	Code     string `json:"code"`
+	Rule     string `json:"rule"`
+	Requires string `json:"requires"`
+	Evidence string `json:"evidence"`
+	Citation string `json:"citation"`
+	Verified *bool  `json:"verified"`
 }
 
 // Run asks, and makes the verdict the exit code.
@@ -89,18 +119,20 @@ func (c *checkCmd) ask(ctx context.Context, a *App) (raw json.RawMessage, v verd
 		}
 		question["receipt"] = true
 	}
-	if c.Explain && c.JSON {
-		return nil, v, errors.New("--explain is for people: ask POST /v1/rules/applicable for JSON")
+	if question["about"], err = c.told(); err != nil {
+		return nil, v, err
+	}
+	for name, asked := range map[string]bool{"explain": c.Explain, "reserve": c.Reserve} {
+		if asked {
+			question[name] = true
+		}
 	}
 	conn, err := c.connect(ctx, a, mustExist)
 	if err != nil {
 		return nil, v, err
 	}
 	defer func() { err = errors.Join(err, conn.close()) }()
-	if raw, err = conn.call(ctx, http.MethodPost, "/v1/checks", question, &v); err == nil && c.Explain {
-		_, said, failed := conn.applicable(ctx, c.Number, c.Purpose, c.Channel)
-		v.explained, err = &said, failed
-	}
+	raw, err = conn.call(ctx, http.MethodPost, "/v1/checks", question, &v)
 	return raw, v, err
 }
 
@@ -134,8 +166,54 @@ func (v *verdict) print(a *App) error {
 	if v.Verdict == "allow" {
 		t.row("use within", time.Duration(v.UseWithinMS)*time.Millisecond)
 	}
-	if err := t.flush(); err != nil || v.explained == nil {
+	t.pair("reservation", v.Reservation)
+	v.rows(t)
+	if err := t.flush(); err != nil || len(v.Gates) == 0 {
 		return err
 	}
-	return v.explained.print(a)
+	return v.explain(a)
+}
+
+// rows tell by which rules the verdict was reached, and where the person was taken to be.
+func (v *verdict) rows(t *table) {
+	if v.Place != nil {
+		t.row("place", strings.Join(v.Place.Regions, ", "), strings.Join(v.Place.Zones, ", "))
+		t.row("", "by "+strings.Join(v.Place.Evidence, ", "))
+	}
+	var packs []string
+	for _, p := range v.Packs {
+		packs = append(packs, p.Pack+" "+p.Version)
+	}
+	if v.Verified != nil {
+		t.row("packs", strings.Join(packs, ", "))
+		t.row("", choose(*v.Verified, "every rule that took part was read in its source", "not every rule that took part was read in its source"))
+	}
+	if v.Past != nil {
+		t.row("past", "suppression lists took part as they are now")
+	}
+}
+
+// explain writes the table of gates, and what to do on an allow.
+func (v *verdict) explain(a *App) error {
+	t := newTable(a.Out)
+	t.row("")
+	t.row("gate", "result", "rule", "", "evidence", "citation", "asks")
+	for _, g := range v.Gates {
+		name, result, verified := g.Rule, g.Result, ""
+		if g.Code != "" {
+			result += ": " + g.Code
+		}
+		if g.Verified != nil {
+			verified = checked(*g.Verified)
+		}
+		t.row(g.Gate, result, name, verified, g.Evidence, g.Citation, g.Requires)
+	}
+	return t.flush()
+}
+
+func choose(yes bool, then, otherwise string) string {
+	if yes {
+		return then
+	}
+	return otherwise
 }

@@ -55,6 +55,7 @@ type grammar struct {
 	Record   recordCmd   `cmd:"" help:"Record one act of consent."`
 	Withdraw withdrawCmd `cmd:"" help:"Record that a person withdrew their consent."`
 	Check    checkCmd    `cmd:"" help:"Ask whether a number may be contacted now."`
+	Attempt  attemptCmd  `cmd:"" help:"Report contacts that were made, and settle those that were reserved."`
 	History  historyCmd  `cmd:"" help:"Show all that is recorded about a number, in order."`
 	Import   importCmd   `cmd:"" help:"Record the consents of CSV files, in the dialect of whatever wrote them."`
 	Scrub    scrubCmd    `cmd:"" help:"Check every number of a CSV or NDJSON file."`

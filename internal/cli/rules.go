@@ -17,8 +17,16 @@ type rulesCmd struct {
 	List  rulesListCmd  `cmd:"" help:"List the packs of rules in force."`
 	Show  rulesShowCmd  `cmd:"" help:"Show a pack with its rules, or one rule."`
 	Apply rulesApplyCmd `cmd:"" help:"Show which rules speak about contact with a number."`
-	Lint  rulesLintCmd  `cmd:"" help:"Look for what is wrong, old or unverified in packs."`
-	Test  rulesTestCmd  `cmd:"" help:"Judge worked examples and compare with what they say."`
+
+	Changes  rulesChangesCmd  `cmd:"" help:"List the operator's changes, and the contested points."`
+	Override rulesOverrideCmd `cmd:"" help:"Change one rule for a time."`
+	Ban      rulesBanCmd      `cmd:"" help:"Forbid contact with a region for a time, as a declared emergency does."`
+	Relax    rulesRelaxCmd    `cmd:"" help:"Take the relaxed reading of a contested point for a time."`
+	Declare  rulesDeclareCmd  `cmd:"" help:"Say what holds of all contacts of a brand and a purpose."`
+	Lift     rulesLiftCmd     `cmd:"" help:"Take a change back."`
+
+	Lint rulesLintCmd `cmd:"" help:"Look for what is wrong, old or unverified in packs."`
+	Test rulesTestCmd `cmd:"" help:"Judge worked examples and compare with what they say."`
 }
 
 // Help implements kong.HelpProvider.
@@ -56,8 +64,10 @@ type wirePacks struct {
 		Version string     `json:"version"`
 		Rules   []wireRule `json:"rules"`
 	} `json:"packs"`
-	Overrides []json.RawMessage `json:"overrides"`
-	Bans      []json.RawMessage `json:"bans"`
+	Overrides    []json.RawMessage `json:"overrides"`
+	Bans         []json.RawMessage `json:"bans"`
+	Relaxations  []json.RawMessage `json:"relaxations"`
+	Declarations []json.RawMessage `json:"declarations"`
 }
 
 // readPacks asks for the packs in force and, with --json, writes the answer.
@@ -96,7 +106,7 @@ func (c *rulesListCmd) Run(ctx context.Context, a *App) error {
 		}
 		t.row(p.Pack, p.Version, len(p.Rules), verified, p.Title)
 	}
-	t.row(fmt.Sprintf("%d overrides and %d bans of the operator", len(packs.Overrides), len(packs.Bans)))
+	t.row(fmt.Sprintf("%d overrides, %d bans, %d relaxed readings and %d declarations of the operator", len(packs.Overrides), len(packs.Bans), len(packs.Relaxations), len(packs.Declarations)))
 	return t.flush()
 }
 
@@ -137,18 +147,25 @@ type rulesApplyCmd struct {
 	Number  string `arg:"" help:"The number, with a plus sign and the country code."`
 	Purpose string `required:"" help:"What the contact is for."`
 	Channel string `required:"" help:"The means of contact."`
+	aboutFlags
 	target
 	jsonFlag
 }
 
 // Run shows what applies to a number.
 func (c *rulesApplyCmd) Run(ctx context.Context, a *App) (err error) {
+	about, err := c.told()
+	if err != nil {
+		return &exitError{exitUsage, err}
+	}
 	conn, err := c.connect(ctx, a, mustExist)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, conn.close()) }()
-	raw, said, err := conn.applicable(ctx, c.Number, c.Purpose, c.Channel)
+	var said wireApplicable
+	question := map[string]any{"number": c.Number, "purpose": c.Purpose, "channel": c.Channel, "about": about}
+	raw, err := conn.call(ctx, http.MethodPost, "/v1/rules/applicable", question, &said)
 	if err != nil {
 		return err
 	}
@@ -164,12 +181,6 @@ type wireApplicable struct {
 	Zones    []string   `json:"time_zones"`
 	Evidence []string   `json:"evidence"`
 	Rules    []wireRule `json:"rules"`
-}
-
-func (c *connection) applicable(ctx context.Context, number, purpose, channel string) (raw json.RawMessage, said wireApplicable, err error) {
-	question := map[string]any{"number": number, "purpose": purpose, "channel": channel}
-	raw, err = c.call(ctx, http.MethodPost, "/v1/rules/applicable", question, &said)
-	return raw, said, err
 }
 
 func (w *wireApplicable) print(a *App) error {

@@ -64,11 +64,11 @@ func (a *API) attemptRoutes() {
 		summary: "Report a contact", description: "Reports a contact that was made or tried, for the caps of the rules. Contacts that a check reserved are not reported but confirmed.",
 		status: http.StatusCreated, request: request, answer: answer,
 	}, a.postAttempt)
-	serve(a, operation{
+	a.attemptBatchRoute(operation{
 		id: "reportAttempts", tag: tagAttempts, method: http.MethodPost, path: "/v1/attempts/batch", permission: access.ReportAttempts,
-		summary: "Report many contacts", description: "Reports up to 10,000 contacts, all or none: what is wrong with one is a problem of all.",
+		summary: "Report many contacts", description: "Reports up to 10,000 contacts, all or none: what is wrong with one is a problem of all. Or any number as a stream of lines (application/x-ndjson), which is answered line by line in the same order: what is wrong with one is said of that one.",
 		status: http.StatusCreated, request: AttemptBatch{Items: []AttemptRequest{request}}, answer: AttemptsAnswer{Items: []AttemptAnswer{answer}},
-	}, a.postAttempts)
+	})
 	serve(a, operation{
 		id: "confirmAttempt", tag: tagAttempts, method: http.MethodPost, path: "/v1/attempts/{attempt}/confirm", permission: access.ReportAttempts,
 		summary: "Confirm a reserved contact", description: "Says that a contact that a check reserved was made. One that is neither confirmed nor released counts as made.",

@@ -87,7 +87,7 @@ var replayOrder = []string{
 	"readBrand", "readPurpose", "readSender", "readProgramme", "readDisclosure", "readVersion", "readList", "readKey",
 	"check", "checkMany", "scrub", "lookUp", "readSubject", "readHistory", "readEntry", "proveEntry", "readChanges",
 	"readCheckpoint", "readLogKey", "readTile", "health", "readiness", "metrics", "export", "revokeKey",
-	"readRules", "readApplicable", "putOverride", "listOverrides", "liftOverride", "putBan", "listBans", "liftBan", "putRelaxation", "listRelaxations", "liftRelaxation", "putDeclaration", "listDeclarations", "liftDeclaration",
+	"readRules", "readApplicable", "listSwitches", "putOverride", "listOverrides", "liftOverride", "putBan", "listBans", "liftBan", "putRelaxation", "listRelaxations", "liftRelaxation", "putDeclaration", "listDeclarations", "liftDeclaration",
 	"reportAttempt", "reportAttempts", "confirmAttempt", "releaseAttempt",
 }
 

@@ -32,9 +32,9 @@ type Lifted struct {
 	ID string `json:"id" doc:"The name of what was taken back."`
 }
 
-// RuleChanges are the operator's changes of one kind.
+// RuleChanges are the operator's changes of one kind, or what can be changed.
 type RuleChanges[T any] struct {
-	Items []T `json:"items" doc:"The changes that were not taken back, by name."`
+	Items []T `json:"items" doc:"All of them, by name; of changes those that were not taken back."`
 }
 
 func defineRuleChange[T rulebook.Change](a *API, r ruleChange[T]) {
@@ -116,7 +116,26 @@ func ruleProblem(err error) error {
 	return err
 }
 
+// switchRoute lists the points of law that can be read in two ways.
+func (a *API) switchRoute() {
+	serve(a, operation{
+		id: "listSwitches", tag: tagRules, method: http.MethodGet, path: "/v1/rules/switches", permission: access.ReadCatalog,
+		summary: "List contested points", description: "Lists the points of law that packs call contested, with both readings. The strict one holds unless it was relaxed, under /v1/rules/relaxations.",
+		answer: RuleChanges[Switch]{Items: []Switch{{
+			ID: "us.quiet_hours_lifted_by_consent", Title: "Federal quiet hours and consented contact",
+			Strict: "8 am to 9 pm binds all marketing", Relaxed: "A contact with prior express written consent is no telephone solicitation",
+		}}},
+	}, func(_ context.Context, _ call, _ *none) (out reply[RuleChanges[Switch]], err error) {
+		rules, err := a.ruled()
+		if err == nil {
+			out.body.Items = switchesOf(rules)
+		}
+		return out, err
+	})
+}
+
 func (a *API) ruleChangeRoutes() {
+	a.switchRoute()
 	defineRuleChange(a, ruleChange[rulebook.Override]{
 		one: "override", many: "overrides", title: "Override", param: pathParam("override", "The name of the change.", "quieter-evenings"),
 		put:  "Changes one rule for a time. What makes it stricter is free; what loosens it needs a reason and an end.",

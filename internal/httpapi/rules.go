@@ -114,7 +114,7 @@ func (a *API) readRules(_ context.Context, c call, _ *none) (out reply[Rules], e
 		return out, err
 	}
 	out.body = Rules{
-		Packs: []Pack{}, Switches: []Switch{}, Overrides: a.Rules.Overrides(), Bans: a.Rules.Bans(),
+		Packs: []Pack{}, Switches: switchesOf(rules), Overrides: a.Rules.Overrides(), Bans: a.Rules.Bans(),
 		Relaxations: a.Rules.Relaxations(), Declarations: a.Rules.Declarations(),
 	}
 	for _, p := range rules.Packs() {
@@ -122,10 +122,15 @@ func (a *API) readRules(_ context.Context, c call, _ *none) (out reply[Rules], e
 			out.body.Packs = append(out.body.Packs, packOf(rules, p))
 		}
 	}
-	for _, s := range rules.Contested() {
-		out.body.Switches = append(out.body.Switches, Switch{s.ID, s.Title, s.Strict, s.Relaxed})
-	}
 	return out, nil
+}
+
+func switchesOf(rules *policy.Rules) []Switch {
+	list := []Switch{}
+	for _, s := range rules.Contested() {
+		list = append(list, Switch{s.ID, s.Title, s.Strict, s.Relaxed})
+	}
+	return list
 }
 
 func packOf(rules *policy.Rules, p *policy.Pack) Pack {

@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"slices"
 	"strings"
@@ -286,4 +287,37 @@ func TestARelaxationShowsInVerdictsForItsTime(t *testing.T) {
 	if g := gateOf(t, gates, "us.hours_marketing"); g.Result != "failed" {
 		t.Errorf("when its time is over: got %+v", g)
 	}
+}
+
+func TestContactsAreStreamedInAndAnsweredLineByLine(t *testing.T) {
+	f := startWith(t, "")
+	f.pass(f.nightBefore().AddDate(0, 0, 2).Add(11 * time.Hour).Sub(f.now()))
+	const number = "+13055550123"
+	f.consentOfYesterday(number, "marketing", "sms", "express_written")
+	good := `{"number":"` + number + `","purpose":"marketing","channel":"sms"}`
+	body := strings.Join([]string{good, `{"number":"12","purpose":"marketing","channel":"sms"}`, good, `{`, `{"number":"` + number + `","purpose":"marketing","channel":"sms","when":"now"}`, good}, "\n")
+	a := f.do(request{method: http.MethodPost, path: "/v1/attempts/batch", body: body, media: "application/x-ndjson"}).status(201)
+	var told []string
+	for line := range strings.Lines(string(a.body)) {
+		var item struct {
+			Line    int
+			Attempt string
+			Problem *struct{ Code string }
+		}
+		if err := json.Unmarshal([]byte(line), &item); err != nil || item.Line != len(told)+1 || (item.Attempt == "") == (item.Problem == nil) {
+			t.Fatalf("got %s, %v", line, err)
+		}
+		if item.Problem != nil {
+			told = append(told, item.Problem.Code)
+		} else {
+			told = append(told, "counts")
+		}
+	}
+	if want := []string{"counts", "invalid_number", "counts", "invalid_json", "unknown_field", "counts"}; !slices.Equal(told, want) {
+		t.Errorf("got %q, want %q", told, want)
+	}
+	if v := f.ask(ask(number)); v.Verdict != "defer" || !slices.Contains(v.codes(), "cap_reached us-fl.cap") {
+		t.Errorf("after three: got %s %q", v.Verdict, v.codes())
+	}
+	f.do(request{method: http.MethodPost, path: "/v1/attempts/batch", body: good, media: "application/x-ndjson", as: "viewer"}).status(403)
 }
