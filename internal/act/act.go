@@ -68,6 +68,7 @@ const (
 	CodeDuplicateID    = "duplicate_correlation_id"
 	CodeKeyReused      = "idempotency_key_reused"
 	CodeEventReused    = "event_id_reused"
+	CodeUnconfirmed    = "confirmation_needed"
 )
 
 // InvalidError says which field of a report is wrong, why, and what would be right. It never repeats a number.
@@ -224,7 +225,7 @@ func (r *Recorder) wording(ctx context.Context, caller *access.Caller, p *Report
 
 // check holds a report against what any act must be.
 func (r *Recorder) check(p *Report, n phone.Number) error {
-	for _, check := range []func(*Report, phone.Number) error{r.checkScope, checkAct, r.checkTimes, checkTexts} {
+	for _, check := range []func(*Report, phone.Number) error{r.checkScope, checkAct, r.checkConfirmed, r.checkTimes, checkTexts} {
 		if err := check(p, n); err != nil {
 			return err
 		}
@@ -266,6 +267,22 @@ func checkAct(p *Report, _ phone.Number) error {
 		return &InvalidError{CodeInvalidField, "source", "a withdrawal is the person's: the system can only revoke"}
 	}
 	return nil
+}
+
+// checkConfirmed refuses a yes that skips the double opt-in its purpose wants, unless somebody answers for it: whether it
+// says that it was confirmed elsewhere or not, nobody here has seen that.
+func (r *Recorder) checkConfirmed(p *Report, _ phone.Number) error {
+	if p.Act != consent.Granted || !p.Channel.Texts() || p.Actor != "" && p.Method != "" {
+		return nil
+	}
+	if purpose, err := r.catalog.Purpose(string(p.Purpose)); err != nil || !purpose.DoubleOptIn {
+		return nil // that it is defined was checked before
+	}
+	field := "actor"
+	if p.Actor != "" {
+		field = "method"
+	}
+	return &InvalidError{CodeUnconfirmed, field, "is missing: the purpose wants every yes confirmed. Ask with POST /v1/optins, or name who answers for skipping that (actor), and why (method)"}
 }
 
 func (r *Recorder) checkTimes(p *Report, _ phone.Number) error {

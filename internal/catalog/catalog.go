@@ -72,7 +72,7 @@ type Purpose struct {
 	Name        string            `json:"name"`
 	Class       consent.Class     `json:"class"`
 	Description string            `json:"description,omitempty"`
-	DoubleOptIn bool              `json:"double_opt_in,omitempty"` // a yes on a form counts once the person confirmed it
+	DoubleOptIn bool              `json:"double_opt_in,omitempty"` // a yes to messages counts once the person confirmed it
 	Retired     bool              `json:"retired,omitempty"`
 }
 

@@ -31,7 +31,7 @@ type Purpose struct {
 	Name        string            `json:"name" doc:"Its name, for people." maxLength:"200" example:"Newsletter"`
 	Class       consent.Class     `json:"class" doc:"The class, which says which rules it falls under. It cannot be changed."`
 	Description string            `json:"description,omitempty" doc:"What it is, in a sentence." example:"News and offers by text message"`
-	DoubleOptIn bool              `json:"double_opt_in,omitempty" doc:"Whether a yes on a form counts only once the person confirmed it."`
+	DoubleOptIn bool              `json:"double_opt_in,omitempty" doc:"Whether a yes to messages counts only once the person confirmed it. Who records one in another way names actor and method: who answers for skipping that, and why."`
 	Retired     bool              `json:"retired,omitempty" doc:"Whether it is out of use: acts and checks for it are refused."`
 }
 

@@ -85,7 +85,7 @@ var failures = []failure{
 	{"The body's type is not understood. Codes: unsupported_media_type, unsupported_encoding.",
 		problem(http.StatusUnsupportedMediaType, "unsupported_media_type", "Media type not understood", "Content-Type", "Send application/json.")},
 	{"A field is wrong; the problem names it and says what would be right. Codes: invalid_field, missing_field, unknown_field, duplicate_field, " +
-		"invalid_number, unknown_brand, unknown_purpose, unknown_disclosure, effective_at_in_future, duplicate_correlation_id, idempotency_key_reused, country_not_allowed, line_not_allowed, challenge_failed, wrong_code.",
+		"invalid_number, unknown_brand, unknown_purpose, unknown_disclosure, confirmation_needed, effective_at_in_future, duplicate_correlation_id, idempotency_key_reused, country_not_allowed, line_not_allowed, challenge_failed, wrong_code.",
 		problem(http.StatusUnprocessableEntity, "invalid_field", "Field not valid", "channel", "want one of *, sms, whatsapp, voice_live, voice_auto")},
 	{"No question goes out for now, and Retry-After says until when where trying again helps. Codes: budget_spent, too_few_confirm, " +
 		"resend_too_soon, resend_limit, too_many_wrong_codes.",

@@ -91,6 +91,10 @@ func (c *Conversations) refused(ctx context.Context, m outbox.Message, err error
 // Apply puts a committed definition in force; those of other kinds are ignored.
 func (c *Conversations) Apply(d ledger.Definition) error { return c.Programmes.Apply(d) }
 
+// Prepare makes ready what the first message would wait for: the words by which people are understood, which take a
+// good part of a second to read.
+func (c *Conversations) Prepare() { reply.Classify(reply.Input{Text: "STOP", Keywords: c.Keywords}) }
+
 // Send sends what is due. Run it every second, and again while it returns more than zero.
 func (c *Conversations) Send(ctx context.Context) (int, error) { return c.Outbox.RunOnce(ctx) }
 

@@ -44,6 +44,9 @@ func (p *portal) holder(v *visit) (h holder, err error) {
 	return h, expired
 }
 
+// linkHolder is who answers for a yes that no question confirmed: the link itself was sent to the number.
+const linkHolder = "the holder of a link that was sent to the number"
+
 // choice is one purpose on one channel, on or off.
 type choice struct {
 	Key     string // purpose/channel
@@ -289,6 +292,7 @@ func (h holder) report(c choice, on bool) act.Report {
 	if !on {
 		return r
 	}
+	r.Actor = linkHolder
 	// Only words that the operator wrote for it can make the written consent that some rules ask for.
 	r.Act, r.Level, r.Disclosure = consent.Granted, consent.ExpressWritten, c.OfferRef
 	if c.OfferRef == "" {

@@ -96,6 +96,7 @@ const (
 // converse sends what is due, tidies, and keeps the SMSC connected, until the context ends.
 func (s *Server) converse(ctx context.Context) {
 	var running sync.WaitGroup
+	running.Go(s.Conversations.Prepare)
 	running.Go(func() { s.repeat(ctx, "messages", sendEvery, s.Conversations.Send) })
 	running.Go(func() { s.repeat(ctx, "conversations", tidyEvery, s.Conversations.Tidy) })
 	if client := s.Conversations.Providers.SMPP(); client != nil {
