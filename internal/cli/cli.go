@@ -52,6 +52,7 @@ func New(in io.Reader, out, err *os.File) *App {
 type grammar struct {
 	Serve    serveCmd    `cmd:"" help:"Run the server."`
 	Keys     keysCmd     `cmd:"" help:"Create, list and revoke API keys."`
+	People   peopleCmd   `cmd:"" help:"Let people in to the console, change what they may do, and shut them out."`
 	Record   recordCmd   `cmd:"" help:"Record one act of consent."`
 	Withdraw withdrawCmd `cmd:"" help:"Record that a person withdrew their consent."`
 	Check    checkCmd    `cmd:"" help:"Ask whether a number may be contacted now."`

@@ -20,6 +20,7 @@ import (
 	"github.com/consentline/consentline/internal/changefeed"
 	"github.com/consentline/consentline/internal/check"
 	"github.com/consentline/consentline/internal/ledger"
+	"github.com/consentline/consentline/internal/people"
 	"github.com/consentline/consentline/internal/rulebook"
 	"github.com/consentline/consentline/internal/suppression"
 	"github.com/consentline/consentline/internal/telemetry"
@@ -33,6 +34,7 @@ type Config struct {
 	Catalog  *catalog.Catalog
 	Lists    *suppression.Lists
 	Gate     *access.Gate
+	People   *people.People
 	Recorder *act.Recorder
 	Tree     *transparency.Tree
 	Signer   *transparency.Signer

@@ -15,6 +15,7 @@ func (a *API) controlRoutes() {
 	a.disclosureRoutes()
 	a.listRoutes()
 	a.keyRoutes()
+	a.peopleRoutes()
 	a.ruleRoutes()
 	a.attemptRoutes()
 	a.exportRoutes()

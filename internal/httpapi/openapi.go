@@ -19,6 +19,7 @@ const (
 	tagDefinitions = "Definitions"
 	tagLists       = "Suppression lists"
 	tagKeys        = "Keys"
+	tagPeople      = "People"
 	tagChanges     = "Changes"
 	tagLog         = "Log"
 	tagHealth      = "Health"
@@ -42,6 +43,7 @@ func newDocument() *huma.OpenAPI {
 			{Name: tagDefinitions, Description: "Brands, purposes, senders and the words that people are shown."},
 			{Name: tagLists, Description: "Numbers that are not contacted whatever consent says."},
 			{Name: tagKeys, Description: "Who may call."},
+			{Name: tagPeople, Description: "Who may sign in to the console."},
 			{Name: tagRules, Description: "What the law and contracts ask, as data, and what the operator has changed."},
 			{Name: tagAttempts, Description: "Contacts made, tried or about to be made, which caps count."},
 			{Name: tagConversations, Description: "Ask people by message, and take in what they write."},

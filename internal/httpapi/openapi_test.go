@@ -88,6 +88,7 @@ var replayOrder = []string{
 	"check", "checkMany", "scrub", "lookUp", "readSubject", "readHistory", "readEntry", "proveEntry", "readChanges",
 	"readCheckpoint", "readLogKey", "readTile", "health", "readiness", "metrics", "export", "revokeKey",
 	"readRules", "readApplicable", "listSwitches", "putOverride", "listOverrides", "liftOverride", "putBan", "listBans", "liftBan", "putRelaxation", "listRelaxations", "liftRelaxation", "putDeclaration", "listDeclarations", "liftDeclaration",
+	"invitePerson", "listPeople", "readPerson", "changePerson", "linkPerson", "signPersonOut",
 	"reportAttempt", "reportAttempts", "confirmAttempt", "releaseAttempt",
 }
 
@@ -228,6 +229,9 @@ func (r *replay) learn(t *testing.T, op documented, a answer) {
 	case "createKey":
 		a.into(&told)
 		r.known["key"] = told.ID
+	case "invitePerson":
+		a.into(&told)
+		r.known["person"] = told.ID
 	case "confirmAttempt": // what is confirmed cannot be released: reserve another
 		at := attempt.Attempt{Number: 12025550123, Brand: "default", Class: consent.Transactional, Channel: consent.SMS}
 		_, id, err := r.f.Attempts.Reserve(t.Context(), at, func() check.Verdict {

@@ -11,6 +11,7 @@ import (
 	"github.com/consentline/consentline/internal/catalog"
 	"github.com/consentline/consentline/internal/check"
 	"github.com/consentline/consentline/internal/ledger"
+	"github.com/consentline/consentline/internal/people"
 	"github.com/consentline/consentline/internal/phone"
 	"github.com/consentline/consentline/internal/suppression"
 )
@@ -101,8 +102,14 @@ func known(err error) *Problem {
 		return problem(http.StatusConflict, "exists", "Exists already", "id", err.Error())
 	case errors.Is(err, ledger.ErrKeyReused):
 		return problem(statusOf(act.CodeKeyReused), act.CodeKeyReused, "Idempotency key used before", "Idempotency-Key", "was used before with other content: use a new key for a new request")
+	case errors.Is(err, access.ErrExists):
+		return problem(http.StatusConflict, "exists", "Exists already", "login", err.Error())
+	case errors.Is(err, people.ErrDisabled):
+		return problem(http.StatusConflict, "person_disabled", "Disabled", "", err.Error())
+	case errors.Is(err, people.ErrElsewhere):
+		return problem(http.StatusConflict, "signs_in_elsewhere", "Signs in elsewhere", "", err.Error())
 	case errors.Is(err, access.ErrLastAdmin):
-		return problem(http.StatusConflict, "last_admin_key", "Last admin key", "", err.Error())
+		return problem(http.StatusConflict, "last_admin_key", "Last admin", "", err.Error())
 	case errors.Is(err, ledger.ErrChanged):
 		return problem(http.StatusConflict, "changed_meanwhile", "Changed meanwhile", "", err.Error())
 	case errors.Is(err, ledger.ErrClosed):

@@ -56,7 +56,7 @@ func (p *People) Invite(ctx context.Context, by *access.Caller, who access.Perso
 	if err != nil {
 		return made, "", err
 	}
-	link, err := p.Link(ctx, by, made.ID)
+	link, err := p.sessions.Link(ctx, made.CallerID(), LinkLasts) // the entry of the person is that of the link, too
 	return made, link, err
 }
 
