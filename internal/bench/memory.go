@@ -29,13 +29,17 @@ func madeUp(i int) phone.Number {
 
 func inMemory(ctx context.Context, o Options) ([]Figure, error) {
 	o.Progress(fmt.Sprintf("filling an index with %d records", o.Records))
-	x, size, err := fill(ctx, o.Records)
+	x, size, err := fill(ctx, o.Records, nil, consent.Express)
 	if err != nil {
 		return nil, err
 	}
 	figures := []Figure{size}
-	for _, measure := range []func(context.Context, Options, *check.Index) ([]Figure, error){inProcess, scrubbing} {
-		f, err := measure(ctx, o, x)
+	for _, measure := range []func() ([]Figure, error){
+		func() ([]Figure, error) { return inProcess(ctx, o, x, time.Time{}) },
+		func() ([]Figure, error) { return scrubbing(ctx, o, x) },
+		func() ([]Figure, error) { x = nil; return ruled(ctx, o) }, // the first index makes room for the second
+	} {
+		f, err := measure()
 		if err != nil {
 			return figures, err
 		}
@@ -45,14 +49,14 @@ func inMemory(ctx context.Context, o Options) ([]Figure, error) {
 }
 
 // fill makes an index of which every second of the made-up numbers has a record, and says what a record takes.
-func fill(ctx context.Context, records int) (*check.Index, Figure, error) {
+func fill(ctx context.Context, records int, rules check.Rules, level consent.Level) (*check.Index, Figure, error) {
 	f := Figure{Name: "memory of a record", Unit: "bytes", Note: "the index's slots, empty ones included, by its records"}
-	x := check.New(check.Config{Seed: rand.Uint64(), Records: records})
+	x := check.New(check.Config{Seed: rand.Uint64(), Records: records, Rules: rules})
 	b := check.Batch{
 		Seq: 1, Brands: []check.BrandChange{{Brand: scope.Brand}},
 		Purposes: []check.PurposeChange{{Purpose: scope.Purpose, Class: consent.Marketing}},
 	}
-	granted := check.State{Status: consent.StatusGranted, Level: consent.Express, GrantedAt: 1_700_000_000, Seq: 1}
+	granted := check.State{Status: consent.StatusGranted, Level: level, GrantedAt: 1_700_000_000, Seq: 1}
 	for i := range records {
 		b.Records = append(b.Records, check.RecordChange{Number: madeUp(2 * i), Scope: scope, State: granted})
 		if len(b.Records) < 8192 && i < records-1 {
@@ -70,11 +74,12 @@ func fill(ctx context.Context, records int) (*check.Index, Figure, error) {
 // timed is how many checks pass between two looks at the clock.
 const timed = 1000
 
-// inProcess measures one check after the other by one goroutine, half of them of numbers that have a record.
-func inProcess(ctx context.Context, o Options, x *check.Index) ([]Figure, error) {
+// inProcess measures one check after the other by one goroutine, half of them of numbers that have a record. The zero
+// moment asks about now.
+func inProcess(ctx context.Context, o Options, x *check.Index, at time.Time) ([]Figure, error) {
 	took := Figure{Name: "check in process", Unit: "ns", Note: fmt.Sprintf("median over stretches of %d checks, one goroutine, %d records", timed, o.Records)}
 	allocated := Figure{Name: "allocations of a check", Unit: "objects"}
-	q := check.Question{Brand: []byte(scope.Brand), Purpose: []byte(scope.Purpose), Channel: scope.Channel}
+	q := check.Question{Brand: []byte(scope.Brand), Purpose: []byte(scope.Purpose), Channel: scope.Channel, At: at}
 	random := rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
 	numbers := make([]phone.Number, timed)
 	var before, after runtime.MemStats
