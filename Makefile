@@ -24,6 +24,13 @@ test: tools ## run every test with the race detector
 test-ha: tools-ha ## kill the leader of a highly available cluster ten times under load (8 minutes)
 	PATH="$$PATH:/usr/sbin" $(GO) test -tags ha -count 1 -v -timeout 30m ./internal/testkit/ha
 
+.PHONY: reliability
+reliability: tools-ha ## run the tests of the promises and write docs/RELIABILITY.md (15 minutes)
+	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && \
+	CONSENTLINE_RELIABILITY_DIR=$$dir PATH="$$PATH:/usr/sbin" $(GO) test -tags ha -count 1 -p 1 -timeout 30m \
+		-run "$$($(GO) run ./internal/testkit/reliability/page pattern)" $$($(GO) run ./internal/testkit/reliability/page folders) && \
+	$(GO) run ./internal/testkit/reliability/page write $$dir docs/RELIABILITY.md
+
 .PHONY: check
 check: fmt vet lint test ## what a change must pass: format, vet, lint, tests, architecture, specification
 

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/consentline/consentline/internal/check"
+	"github.com/consentline/consentline/internal/testkit/reliability"
 )
 
 // The model is one node that follows, one that withdraws, and a caller who asks the first after hearing of success
@@ -156,6 +157,7 @@ func explore(p protocol) (states int, stale bool) {
 func TestTheProtocolAllowsNothingStale(t *testing.T) {
 	states, stale := explore(protocol{})
 	t.Logf("%d states", states)
+	reliability.Count(t, "states of the lease explored", states)
 	if stale || states < 100_000 {
 		t.Errorf("stale: %t after %d states", stale, states)
 	}
@@ -176,6 +178,8 @@ func TestEveryWorseProtocolAllowsSomethingStale(t *testing.T) {
 		t.Logf("%s: %d states", name, states)
 		if !stale {
 			t.Errorf("%s: nothing stale in %d states", name, states)
+			continue
 		}
+		reliability.Count(t, "weaker protocols found out", 1)
 	}
 }

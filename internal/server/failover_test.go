@@ -18,6 +18,7 @@ import (
 	"github.com/consentline/consentline/internal/ledger"
 	"github.com/consentline/consentline/internal/server"
 	"github.com/consentline/consentline/internal/testkit/pgtest"
+	"github.com/consentline/consentline/internal/testkit/reliability"
 )
 
 // cabledDelta is for how long a poll keeps cabled nodes fresh.
@@ -112,6 +113,13 @@ func silent(t testing.TB, s *server.Server) {
 	}
 }
 
+// promote makes a standby the primary, and counts it.
+func promote(t testing.TB, standby *pgtest.Cluster) {
+	t.Helper()
+	standby.Promote(t)
+	reliability.Count(t, "standbys promoted", 1)
+}
+
 // TestAnOldPrimaryKeepsNobodyFresh promotes the synchronous standby while one node still reaches the old primary.
 func TestAnOldPrimaryKeepsNobodyFresh(t *testing.T) {
 	old := pgtest.Start(t)
@@ -123,7 +131,7 @@ func TestAnOldPrimaryKeepsNobodyFresh(t *testing.T) {
 	for _, n := range nodes {
 		within(t, n, check.Allow)
 	}
-	standby.Promote(t)
+	promote(t, standby)
 	for i := range 2 {
 		cables[i].Lead(standby)
 		cables[i].Set(pgtest.Faults{Cut: true})
@@ -163,7 +171,7 @@ func TestALossyFailoverClosesEveryNodeThatKnowsMore(t *testing.T) {
 	if err := errors.Join(old.Kill(), standby.Start()); err != nil {
 		t.Fatal(err)
 	}
-	standby.Promote(t)
+	promote(t, standby)
 	for _, c := range cables {
 		c.Lead(standby)
 	}
@@ -201,6 +209,8 @@ func TestNothingAcknowledgedIsLostWhenPostgresIsKilled(t *testing.T) {
 	}
 	acknowledged := w.stop()
 	t.Logf("%d acts acknowledged through 4 kills", len(acknowledged))
+	reliability.Count(t, "database servers killed", 4)
+	reliability.Count(t, "acts acknowledged before databases were killed", len(acknowledged))
 	if len(acknowledged) < 50 {
 		t.Fatal("too few for a proof")
 	}
@@ -238,6 +248,7 @@ func TestACommitWhoseAnswerIsLostIsSettledByItsKey(t *testing.T) {
 			unknown++ // committed, though nobody heard
 		}
 	}
+	reliability.Count(t, "commits whose answer was lost", unknown)
 	if unknown < 3 {
 		t.Errorf("%d of %d commits lost their answers: too few for a proof", unknown, tries)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/consentline/consentline/internal/phone"
 	"github.com/consentline/consentline/internal/testkit/history"
 	"github.com/consentline/consentline/internal/testkit/pgtest"
+	"github.com/consentline/consentline/internal/testkit/reliability"
 )
 
 // fleet is three nodes, each behind a network of its own, and what was asked of them.
@@ -113,6 +114,7 @@ func TestNoAllowOutlivesAnAcknowledgedWithdrawal(t *testing.T) {
 			close(done)
 			wg.Wait()
 			heard := f.history.Heard()
+			judged(t, f.history)
 			t.Logf("seed %d: %d operations; heard %v", seed, f.history.Len(), heard)
 			if result := f.history.Judge(); result != porcupine.Ok {
 				t.Errorf("seed %d: the history is %s", seed, result)
@@ -122,6 +124,16 @@ func TestNoAllowOutlivesAnAcknowledgedWithdrawal(t *testing.T) {
 			}
 		})
 	}
+}
+
+// judged notes what a history that is to be judged holds.
+func judged(t testing.TB, h *history.History) {
+	t.Helper()
+	heard := h.Heard()
+	reliability.Count(t, "histories judged", 1)
+	reliability.Count(t, "answers in them", h.Len())
+	reliability.Count(t, "stale denials in them", heard["stale"])
+	reliability.Count(t, "allows in them", heard[history.Allow])
 }
 
 // provoke leads three nodes, without any luck, into the situations that leases are there for.
@@ -177,6 +189,7 @@ func TestBrokenLeasesAreCaught(t *testing.T) {
 			for range 40 {
 				f.provoke()
 				if f.history.Judge() == porcupine.Illegal {
+					reliability.Count(t, "broken leases found out", 1)
 					return
 				}
 			}

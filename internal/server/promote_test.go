@@ -22,6 +22,7 @@ import (
 	"github.com/consentline/consentline/internal/testkit/audit"
 	"github.com/consentline/consentline/internal/testkit/history"
 	"github.com/consentline/consentline/internal/testkit/pgtest"
+	"github.com/consentline/consentline/internal/testkit/reliability"
 	"github.com/consentline/consentline/internal/transparency"
 	"github.com/consentline/consentline/verify"
 )
@@ -139,7 +140,7 @@ func TestNothingAcknowledgedIsLostWhenTheStandbyTakesOver(t *testing.T) {
 	if err := old.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	standby.Promote(t)
+	promote(t, standby)
 	for _, c := range cables {
 		c.Lead(standby)
 	}
@@ -151,6 +152,7 @@ func TestNothingAcknowledgedIsLostWhenTheStandbyTakesOver(t *testing.T) {
 			t.Errorf("the log has %d entries of %d, and had %d", grown.N, head, tree.N)
 		}
 	}
+	reliability.Count(t, "acts acknowledged through promotions", len(acked))
 	t.Logf("%d acts acknowledged, %d entries", len(acked), head)
 }
 
@@ -186,7 +188,7 @@ func TestTwoPrimariesAllowNothingStale(t *testing.T) {
 		ask(0, history.Grant, 12025550100+n)
 	}
 	pause(300 * time.Millisecond)
-	standby.Promote(t)
+	promote(t, standby)
 	promoted := time.Now()
 	for i := range 2 {
 		cables[i].Lead(standby)
@@ -207,6 +209,7 @@ func TestTwoPrimariesAllowNothingStale(t *testing.T) {
 	checkers.Wait()
 	heard := h.Heard()
 	t.Logf("heard %v", heard)
+	judged(t, h)
 	if got := h.Judge(); got != porcupine.Ok {
 		t.Errorf("the history is %s", got)
 	}
@@ -258,7 +261,7 @@ func TestACopyThatWasWrittenToIsNoticed(t *testing.T) {
 	if err := errors.Join(old.Kill(), copied.Start()); err != nil {
 		t.Fatal(err)
 	}
-	copied.Promote(t)
+	promote(t, copied)
 	other := openDefault(t, copied, key)
 	defer closing(t, other)
 	for i := 0; ; i++ {

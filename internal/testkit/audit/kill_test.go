@@ -23,6 +23,7 @@ import (
 	"github.com/consentline/consentline/internal/store"
 	"github.com/consentline/consentline/internal/store/sqlite"
 	"github.com/consentline/consentline/internal/testkit/audit"
+	"github.com/consentline/consentline/internal/testkit/reliability"
 	"github.com/consentline/consentline/internal/vault"
 )
 
@@ -67,6 +68,8 @@ func TestNothingAcknowledgedIsLostWhenKilled(t *testing.T) {
 	if len(acked) < 10*kills {
 		t.Errorf("%d acts acknowledged in %d rounds: the process was killed before it wrote", len(acked), kills)
 	}
+	reliability.Count(t, "writing processes killed", kills)
+	reliability.Count(t, "acts acknowledged before kills", len(acked))
 	t.Logf("seed %d: %d kills, %d acts acknowledged, none lost", seed, kills, len(acked))
 }
 

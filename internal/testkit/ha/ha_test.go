@@ -22,6 +22,7 @@ import (
 	"github.com/consentline/consentline/internal/phone"
 	"github.com/consentline/consentline/internal/testkit/ha"
 	"github.com/consentline/consentline/internal/testkit/history"
+	"github.com/consentline/consentline/internal/testkit/reliability"
 	"github.com/consentline/consentline/verify"
 )
 
@@ -227,12 +228,29 @@ func TestLeadersAreKilledUnderLoad(t *testing.T) {
 	t.Logf("seed %d: %d kills of the leader, %d answers heard (%v), %d acts acknowledged, %d of them told more than once; losses: %d; stale allows: %s; recovery min %.1f s, median %.1f s, max %.1f s; log of %d entries continues that of %d",
 		seed, kills, l.history.Len(), heard, len(l.acked), l.unsure, losses, verdict(judged),
 		took[0].Seconds(), took[len(took)/2].Seconds(), took[len(took)-1].Seconds(), log.Entries, tree.N)
+	l.note(t, losses, took)
 	if judged != porcupine.Ok {
 		t.Errorf("seed %d: the history is %s", seed, judged)
 	}
 	if heard[history.Allow] < 100 || len(l.acked) < 20*kills || heard["stale"] == 0 || l.unsure == 0 {
 		t.Error("too little happened for the history to prove anything")
 	}
+}
+
+// note counts what happened, for the page of promises; took is sorted.
+func (l *load) note(t *testing.T, losses int, took []time.Duration) {
+	t.Helper()
+	heard := l.history.Heard()
+	reliability.Count(t, "cluster leaders killed", kills)
+	reliability.Count(t, "acts acknowledged by the cluster", len(l.acked))
+	reliability.Count(t, "acts lost by the cluster", losses)
+	reliability.Count(t, "histories judged", 1)
+	reliability.Count(t, "answers in them", l.history.Len())
+	reliability.Count(t, "stale denials in them", heard["stale"])
+	reliability.Count(t, "allows in them", heard[history.Allow])
+	reliability.Measure(t, "seconds to recovery, least", took[0].Seconds())
+	reliability.Measure(t, "seconds to recovery, median", took[len(took)/2].Seconds())
+	reliability.Measure(t, "seconds to recovery, most", took[len(took)-1].Seconds())
 }
 
 func verdict(r porcupine.CheckResult) string {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/consentline/consentline/internal/ledger"
 	"github.com/consentline/consentline/internal/testkit/powercut"
+	"github.com/consentline/consentline/internal/testkit/reliability"
 )
 
 const databases, cutsEach = 20, 16
@@ -32,6 +33,8 @@ func TestNothingAcknowledgedIsLostInAPowerCut(t *testing.T) {
 			t.Fatalf("seed %d", seed)
 		}
 	}
+	reliability.Count(t, "power cuts", cuts)
+	reliability.Count(t, "acts told again after power cuts", answered)
 	t.Logf("seeds 1 to %d: %d cuts, %d acts told again", databases, cuts, answered)
 }
 

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/consentline/consentline/internal/testkit/powercut"
+	"github.com/consentline/consentline/internal/testkit/reliability"
 )
 
 // TestNoFaultMakesTheLedgerLie fails each call to the disk in turn, once or from then on, until a run needs none that
@@ -38,6 +39,7 @@ func TestNoFaultMakesTheLedgerLie(t *testing.T) {
 				faults++
 				refused += errs
 			}
+			reliability.Count(t, "disk calls failed in turn", faults)
 			t.Logf("%d calls failed in turn, %d steps were refused", faults, refused)
 			if faults < 100 || refused < faults/2 {
 				t.Errorf("%d faults made %d steps fail: the plan does not reach the ledger", faults, refused)
