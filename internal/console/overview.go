@@ -29,6 +29,7 @@ type overviewPage struct {
 	CountedAt  time.Time
 	Head, Size uint64
 	Root       string
+	Fresh      bool // this node answers; else it answers every check stale
 	Brands     bool // the visitor sees some brands only
 }
 
@@ -82,6 +83,8 @@ func (s *console) overview(v *visit) error {
 	if err := s.readAnswers(v, &page); err != nil {
 		return err
 	}
+	lease := s.Index.Lease()
+	page.Fresh = lease.Fresh(lease.Now())
 	var err error
 	if page.Head, err = s.Ledger.Head(v.ctx()); err != nil {
 		return err

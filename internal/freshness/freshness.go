@@ -104,9 +104,13 @@ type State struct {
 	Head        uint64 // the last entry that a poll has named
 	Polls       uint64 // that were committed and applied
 	Failures    uint64
-	LastError   error // of the last poll; nil if it succeeded
+	LastSent    check.Instant // when the last of these polls was sent; zero before the first
+	LastError   error         // of the last poll; nil if it succeeded
 	Forked      bool
 }
+
+// Lag is for how long the node has heard nothing of the ledger: the time since the last poll that was applied was sent.
+func (n *Node) Lag() time.Duration { return time.Duration(n.config.Clock() - n.State().LastSent) }
 
 // New returns a node that has not polled yet.
 func New(c Config) *Node {
@@ -154,7 +158,7 @@ func (n *Node) RunOnce(ctx context.Context) (behind bool, err error) {
 		return true, nil
 	}
 	n.config.Lease.Extend(sent, n.config.Delta)
-	n.succeeded(head, waiting)
+	n.succeeded(head, sent, waiting)
 	return false, nil
 }
 
@@ -184,10 +188,10 @@ func (n *Node) again(waiting []chan struct{}) {
 	n.waiting = append(n.waiting, waiting...)
 }
 
-func (n *Node) succeeded(head uint64, waiting []chan struct{}) {
+func (n *Node) succeeded(head uint64, sent check.Instant, waiting []chan struct{}) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.state.Head, n.state.LastError = head, nil
+	n.state.Head, n.state.LastSent, n.state.LastError = head, sent, nil
 	n.state.Polls++
 	for _, w := range waiting {
 		close(w)

@@ -19,6 +19,7 @@ import (
 	"github.com/consentline/consentline/internal/catalog"
 	"github.com/consentline/consentline/internal/changefeed"
 	"github.com/consentline/consentline/internal/check"
+	"github.com/consentline/consentline/internal/freshness"
 	"github.com/consentline/consentline/internal/ledger"
 	"github.com/consentline/consentline/internal/people"
 	"github.com/consentline/consentline/internal/rulebook"
@@ -45,7 +46,9 @@ type Config struct {
 
 	Citations check.Citations // nil: those of Rules
 	Attempts  *attempt.Attempts
-	Rules     *rulebook.Book // nil: consent alone decides
+	Node      *freshness.Node // nil in the only node
+	Rules     *rulebook.Book  // nil: consent alone decides
+
 	// Confirm returns once this node knows all that was acknowledged before the call; nil: its lease is trusted.
 	Confirm func(context.Context) error
 

@@ -24,6 +24,15 @@ type Readiness struct {
 	Revision uint64   `json:"revision" doc:"The last entry that checks take into account."`
 	Head     uint64   `json:"head" doc:"The last entry that this node knows to be committed."`
 	LogSize  uint64   `json:"log_size" doc:"How many entries the newest checkpoint of the log covers."`
+
+	Freshness *Freshness `json:"freshness,omitempty" doc:"How this node follows the ledger, where it is one of several."`
+}
+
+// Freshness is how one node of several follows the ledger.
+type Freshness struct {
+	LeaseMS int64 `json:"lease_ms" doc:"For how many milliseconds checks are still answered without hearing of the ledger again; at zero they are answered stale."`
+	LagMS   int64 `json:"lag_ms" doc:"How many milliseconds ago the last poll was sent whose answer was applied."`
+	Closed  bool  `json:"closed" doc:"Whether the node closed itself, since the database's log does not continue its own."`
 }
 
 func (a *API) getHealth(w http.ResponseWriter, r *http.Request) error {
@@ -32,7 +41,10 @@ func (a *API) getHealth(w http.ResponseWriter, r *http.Request) error {
 
 // getReadiness answers 503 with the reasons while the node should be sent no checks.
 func (a *API) getReadiness(w http.ResponseWriter, r *http.Request) error {
-	out := a.readiness(r.Context())
+	// Whoever probes has little patience; a database that does not answer is an answer.
+	ctx, cancel := context.WithTimeout(r.Context(), figurePatience)
+	defer cancel()
+	out := a.readiness(ctx)
 	if !out.Ready {
 		return a.writeStatus(w, r, http.StatusServiceUnavailable, out)
 	}
@@ -44,8 +56,18 @@ func (a *API) readiness(ctx context.Context) Readiness {
 	if out.Revision < out.Head {
 		out.Why = append(out.Why, "the index has not applied all committed entries yet")
 	}
-	if lease := a.Index.Lease(); !lease.Fresh(lease.Now()) {
+	lease := a.Index.Lease()
+	left := lease.Remaining(lease.Now())
+	if left == 0 {
 		out.Why = append(out.Why, "the node cannot prove that it knows the latest withdrawals, so every check is answered stale")
+	}
+	if a.Node != nil {
+		n := a.Node.State()
+		out.Head = max(out.Head, n.Head)
+		out.Freshness = &Freshness{LeaseMS: left.Milliseconds(), LagMS: a.Node.Lag().Milliseconds(), Closed: n.Forked}
+		if n.Forked {
+			out.Why = append(out.Why, n.LastError.Error()+": find out which copy is the true one; if it is the one that runs, restart this node and have the withdrawals after its last entry told again")
+		}
 	}
 	if err := a.Ledger.Writable(ctx); err != nil {
 		out.Why = append(out.Why, unwritable(err))
@@ -89,15 +111,15 @@ func (a *API) getMetrics(w http.ResponseWriter, r *http.Request, _ *access.Calle
 	return nil
 }
 
-// metricsPatience bounds what a figure may cost the database.
-const metricsPatience = 2 * time.Second
+// figurePatience bounds what a figure may cost the database.
+const figurePatience = 2 * time.Second
 
 // state is where the figures are read from that nobody counts.
 func (a *API) state() telemetry.State {
 	return telemetry.State{
 		Index: a.Index.Stats, Revision: a.Index.Revision, Head: a.Feed.Head,
 		LogSize: func() uint64 {
-			ctx, cancel := context.WithTimeout(context.Background(), metricsPatience)
+			ctx, cancel := context.WithTimeout(context.Background(), figurePatience)
 			defer cancel()
 			size, err := a.logSize(ctx)
 			if err != nil {
@@ -109,5 +131,17 @@ func (a *API) state() telemetry.State {
 			lease := a.Index.Lease()
 			return lease.Remaining(lease.Now()).Seconds()
 		},
+		Node: a.nodeState(),
+	}
+}
+
+// nodeState is nil in the only node, which follows nobody.
+func (a *API) nodeState() func() telemetry.Node {
+	if a.Node == nil {
+		return nil
+	}
+	return func() telemetry.Node {
+		n := a.Node.State()
+		return telemetry.Node{Polls: n.Polls, Failures: n.Failures, LagSeconds: a.Node.Lag().Seconds(), Closed: n.Forked}
 	}
 }

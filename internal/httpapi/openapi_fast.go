@@ -133,7 +133,7 @@ func (a *API) documentHealth() {
 	ready := operation{
 		id: "readiness", tag: tagHealth, method: http.MethodGet, path: "/readyz",
 		summary: "Ask whether to send checks here", description: "Tells whether the index is loaded and fresh and the log not stuck, and if not, why.",
-		answer: Readiness{Ready: true, Revision: 17, Head: 17, LogSize: 17},
+		answer: Readiness{Ready: true, Revision: 17, Head: 17, LogSize: 17, Freshness: &Freshness{LeaseMS: 412, LagMS: 88}},
 	}
 	a.document(ready, nil, reflect.TypeFor[Readiness]())
 	a.operationOf(ready).Responses["503"] = &huma.Response{

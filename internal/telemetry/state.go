@@ -15,6 +15,14 @@ type State struct {
 	Head     func() uint64  // the last entry that is known to be committed
 	LogSize  func() uint64  // the entries that the newest checkpoint of the log covers
 	Fresh    func() float64 // for how many seconds the node may still answer; a very large number if for ever
+	Node     func() Node    // nil in the only node
+}
+
+// Node is how one node of several follows the ledger.
+type Node struct {
+	Polls, Failures uint64
+	LagSeconds      float64 // since the last poll that was applied was sent
+	Closed          bool    // the database's log does not continue the node's
 }
 
 // Watch makes a node's state part of the figures, in the place of whatever state was watched before.
@@ -31,13 +39,16 @@ var (
 	logSize    = described("consentline_log_size", "Entries that the newest checkpoint of the log covers.")
 	logLag     = described("consentline_log_lag_entries", "Entries that no checkpoint covers yet.")
 	fresh      = described("consentline_lease_seconds", "For how long this node may answer without hearing from the ledger.")
+	lag        = described("consentline_lag_seconds", "How long ago the last poll was sent whose answer this node has applied.")
+	closed     = described("consentline_node_closed", "Whether this node closed itself, since the database's log does not continue its own.")
+	polls      = prometheus.NewDesc("consentline_polls_total", "Polls of the ledger, by outcome.", []string{"outcome"}, nil)
 )
 
 func described(name, help string) *prometheus.Desc { return prometheus.NewDesc(name, help, nil, nil) }
 
 // Describe implements prometheus.Collector.
 func (*watcher) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{records, members, indexBytes, revision, headSeq, logSize, logLag, fresh} {
+	for _, d := range []*prometheus.Desc{records, members, indexBytes, revision, headSeq, logSize, logLag, fresh, lag, closed, polls} {
 		ch <- d
 	}
 }
@@ -63,4 +74,12 @@ func (watched *watcher) Collect(ch chan<- prometheus.Metric) {
 	gauge(logSize, float64(size))
 	gauge(logLag, float64(head-min(size, head)))
 	gauge(fresh, w.Fresh())
+	if w.Node == nil {
+		return
+	}
+	n := w.Node()
+	gauge(lag, n.LagSeconds)
+	gauge(closed, map[bool]float64{true: 1}[n.Closed])
+	ch <- prometheus.MustNewConstMetric(polls, prometheus.CounterValue, float64(n.Polls), "applied")
+	ch <- prometheus.MustNewConstMetric(polls, prometheus.CounterValue, float64(n.Failures), "failed")
 }

@@ -80,8 +80,22 @@ func TestStateIsReadWhenAsked(t *testing.T) {
 	})
 	want(t, scrape(t, m), "consentline_index_records 3", "consentline_index_list_members 4", `consentline_index_bytes{part="lists"} 60`,
 		"consentline_revision 10", "consentline_log_size 8", "consentline_log_lag_entries 2", "consentline_lease_seconds 0.5")
+	if text := scrape(t, m); strings.Contains(text, "consentline_polls_total") {
+		t.Error("the only node tells of polls")
+	}
 	head = 7 // a checkpoint of another node may be ahead of what this one has heard of
 	want(t, scrape(t, m), "consentline_head 7", "consentline_log_lag_entries 0")
+}
+
+func TestANodeOfSeveralTellsHowItFollows(t *testing.T) {
+	m := telemetry.New()
+	zero := func() uint64 { return 0 }
+	m.Watch(telemetry.State{
+		Index: func() check.Stats { return check.Stats{} }, Revision: zero, Head: zero, LogSize: zero, Fresh: func() float64 { return 0 },
+		Node: func() telemetry.Node { return telemetry.Node{Polls: 9, Failures: 2, LagSeconds: 1.25, Closed: true} },
+	})
+	want(t, scrape(t, m), "consentline_lease_seconds 0", "consentline_lag_seconds 1.25", "consentline_node_closed 1",
+		`consentline_polls_total{outcome="applied"} 9`, `consentline_polls_total{outcome="failed"} 2`)
 }
 
 func BenchmarkChecked(b *testing.B) {
