@@ -54,6 +54,11 @@ generate: ## make again what is generated: the number automaton, the OpenAPI doc
 bench: build ## measure against the references and write docs/BENCHMARKS.md
 	./consentline bench --write docs/BENCHMARKS.md
 
+.PHONY: bench-nodes
+bench-nodes: tools ## measure several nodes on PostgreSQL: visible everywhere, cost at rest, joining
+	$(GO) test -run '^$$' -bench Visible -benchtime 200x -timeout 30m ./internal/server
+	$(GO) test -run '^$$' -bench 'AtRest|Join' -benchtime 3x -timeout 30m ./internal/server
+
 .PHONY: fuzz
 fuzz: ## run every fuzz target for ten seconds
 	@for p in $$($(GO) list $(PACKAGES)); do \

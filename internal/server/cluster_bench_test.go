@@ -14,6 +14,7 @@ import (
 	"github.com/consentline/consentline/internal/check"
 	"github.com/consentline/consentline/internal/consent"
 	"github.com/consentline/consentline/internal/ledger"
+	"github.com/consentline/consentline/internal/server"
 	"github.com/consentline/consentline/internal/testkit/pgtest"
 )
 
@@ -83,22 +84,27 @@ func BenchmarkImportToPostgres(b *testing.B) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "acts/s")
 }
 
-// BenchmarkVisible measures from a withdrawal's commit until all of three nodes deny, and until it is acknowledged.
+// BenchmarkVisible measures from when a withdrawal is sent until all of three nodes with the product's own times deny,
+// and until it is acknowledged as obeyed by all.
 func BenchmarkVisible(b *testing.B) {
-	c := pgtest.Start(b)
-	var log locked
-	nodes, _ := cabled(b, c, 3, &log)
-	var seen []time.Duration
+	c, key := pgtest.Start(b), filepath.Join(b.TempDir(), "master.key")
+	var nodes []*server.Server
+	for range 3 {
+		n := openDefault(b, c, key)
+		b.Cleanup(func() { closing(b, n) })
+		nodes = append(nodes, n)
+	}
+	var seen, acknowledged []time.Duration
 	for b.Loop() {
 		record(b, nodes[0], consent.Granted)
 		for _, n := range nodes {
 			within(b, n, check.Allow)
 		}
+		began := time.Now()
 		r, err := nodes[0].Recorder.Record(ledger.WithoutWaiting(ctx), access.Local, report(consent.Withdrawn, ""))
 		if err != nil {
 			b.Fatal(err)
 		}
-		began := time.Now()
 		for _, n := range nodes {
 			if err := n.Index.WaitFor(ctx, r[0].Seq); err != nil {
 				b.Fatal(err)
@@ -108,10 +114,35 @@ func BenchmarkVisible(b *testing.B) {
 		if err := r[0].Pending.Wait(ctx); err != nil {
 			b.Fatal(err)
 		}
+		acknowledged = append(acknowledged, time.Since(began))
 	}
-	slices.Sort(seen)
-	b.ReportMetric(float64(seen[len(seen)/2].Microseconds())/1000, "ms-p50")
-	b.ReportMetric(float64(seen[len(seen)*99/100].Microseconds())/1000, "ms-p99")
+	for what, took := range map[string][]time.Duration{"seen": seen, "acknowledged": acknowledged} {
+		slices.Sort(took)
+		b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "ms-p50-"+what)
+		b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "ms-p99-"+what)
+	}
+}
+
+// BenchmarkJoin measures how long a node takes from its start until it answers, on a ledger of a million records.
+func BenchmarkJoin(b *testing.B) {
+	const records, batch = 1_000_000, 10_000
+	c, key := pgtest.Start(b, "shared_buffers=256MB"), filepath.Join(b.TempDir(), "master.key")
+	first := openDefault(b, c, key)
+	defer closing(b, first)
+	for from := uint64(0); from < records; from += batch {
+		if _, err := first.Recorder.Record(ctx, access.Local, grants(from, batch)); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for b.Loop() {
+		joined := openDefault(b, c, key)
+		if v := joined.Index.Check(question()); v.Code() == check.Stale || joined.Index.Stats().Records < records {
+			b.Fatalf("joined with %d records, answers %s", joined.Index.Stats().Records, v.Code())
+		}
+		b.StopTimer()
+		closing(b, joined)
+		b.StartTimer()
+	}
 }
 
 // BenchmarkAtRest measures the processor time of three idle nodes with the default times, for three seconds.
