@@ -44,6 +44,8 @@ func (serveCmd) Help() string {
 
 At the first start it makes an admin key and prints it once. SIGINT or SIGTERM stops it: calls under way are finished.
 
+A node on PostgreSQL opens at most 15 connections. --database takes the parameters of libpq: sslmode=verify-full, sslrootcert, sslcert and sslkey for TLS, passfile for the password, search_path for the schema, target_session_attrs=primary where it names several hosts.
+
 Examples:
   consentline serve --demo
   consentline serve --data /var/lib/consentline --listen 0.0.0.0:8080 --log-format json
