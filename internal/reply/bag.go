@@ -36,12 +36,17 @@ func (b *builder) compileBag(d draft) error {
 	if len(one.need) < 2 {
 		return errors.New("a bag needs two words or more")
 	}
-	b.set.bags.file(one.need[0], &one)
+	if one.label == None {
+		b.set.hides.file(one.need[0], &one)
+	} else {
+		b.set.bags.file(one.need[0], &one)
+	}
 	return nil
 }
 
-// gather calls do with every bag, in a language spoken, that a sentence of the message fills.
-func (s *Set) gather(m *message, do func(p *pattern)) {
+// gather calls do with every bag of the rules, in a language spoken, that a sentence of the message fills, and with the
+// tokens that fill it.
+func (s *Set) gather(rules index[*bag], m *message, do func(p *pattern, sentence []token, used uint64)) {
 	for from := 0; from < len(m.tokens); {
 		to := from + 1
 		for to < len(m.tokens) && m.tokens[to].brk < hardBreak {
@@ -53,9 +58,12 @@ func (s *Set) gather(m *message, do func(p *pattern)) {
 				continue
 			}
 			for _, set := range sentence[i].sets {
-				for _, b := range s.bags.under(set) {
-					if b.bit&m.langs != 0 && b.holds(sentence, i) {
-						do(&b.pattern)
+				for _, b := range rules.under(set) {
+					if b.bit&m.langs == 0 {
+						continue
+					}
+					if used := b.holds(sentence, i); used != 0 {
+						do(&b.pattern, sentence, used)
 					}
 				}
 			}
@@ -64,27 +72,42 @@ func (s *Set) gather(m *message, do func(p *pattern)) {
 	}
 }
 
-// holds reports whether the sentence fills the bag, its first need by the token given. One token fills one need only.
-func (b *bag) holds(sentence []token, first int) bool {
+// hide masks the tokens that fill a bag which means nothing for consent: "don't ring the bell", "call my mobile instead".
+func (s *Set) hide(m *message) {
+	s.gather(s.hides, m, func(_ *pattern, sentence []token, used uint64) {
+		for i := range sentence[:min(len(sentence), 63)] {
+			if used&(1<<i) != 0 {
+				sentence[i].masked = true
+			}
+		}
+	})
+}
+
+// holds returns the tokens of the sentence that fill the bag, its first need by the token given; none if it is not
+// filled. One token fills one need only.
+func (b *bag) holds(sentence []token, first int) uint64 {
 	for i := range sentence {
 		for _, set := range b.bars {
 			if sentence[i].in(set) {
-				return false
+				return 0
 			}
 		}
 	}
 	return fill(b.need[1:], sentence, uint64(1)<<min(first, 63))
 }
 
-func fill(need []uint16, sentence []token, used uint64) bool {
+func fill(need []uint16, sentence []token, used uint64) uint64 {
 	if len(need) == 0 {
-		return true
+		return used
 	}
 	for i := range sentence[:min(len(sentence), 63)] {
 		t := &sentence[i]
-		if used&(1<<i) == 0 && !t.masked && t.in(need[0]) && fill(need[1:], sentence, used|1<<i) {
-			return true
+		if used&(1<<i) != 0 || t.masked || !t.in(need[0]) {
+			continue
+		}
+		if all := fill(need[1:], sentence, used|1<<i); all != 0 {
+			return all
 		}
 	}
-	return false
+	return 0
 }

@@ -35,6 +35,24 @@ func TestBagReadsASentenceInAnyOrder(t *testing.T) {
 	}
 }
 
+func TestBagThatMeansNothingHidesItsWords(t *testing.T) {
+	set, err := ParseSet(strings.NewReader(bagRows + "bag\tnone\t-\telsewhere\tflurble workshop !urgent\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]Label{
+		"flurble all of them grommets":                     OptOut,
+		"flurble all grommets of the workshop":             None,
+		"grommets: flurble my workshop":                    None,
+		"flurble all grommets of the workshop, urgent":     OptOut, // barred
+		"the workshop is shut. flurble all those grommets": OptOut, // another sentence
+	} {
+		if got := Classify(Input{Text: text, Keywords: set}); got.Label != want {
+			t.Errorf("%q: got %s (%s), want %s", text, got.Label, got.Rule, want)
+		}
+	}
+}
+
 func TestBagRowsAreChecked(t *testing.T) {
 	for row, want := range map[string]string{
 		"bag\topt_out\ttexts\tone\tflurble":            "two words",

@@ -244,6 +244,7 @@ func (s *Set) sentences(m *message) (Result, bool) {
 		v.add(p)
 		v.final = true
 	})
+	s.hide(m)
 	s.mask(m)
 	var outs []span
 	s.each(s.phrases, m, false, func(p *pattern, from, to int) {
@@ -253,7 +254,7 @@ func (s *Set) sentences(m *message) (Result, bool) {
 		}
 	})
 	if v.out == nil {
-		s.gather(m, v.add)
+		s.gather(s.bags, m, func(p *pattern, _ []token, _ uint64) { v.add(p) })
 	}
 	if v.out != nil {
 		temper := s.tempering(m, outs, v.langs)

@@ -35,7 +35,7 @@ type Set struct {
 	keywords map[string][]keyword
 
 	overrides, guards, phrases, tempers index[*pattern]
-	bags                                index[*bag]
+	bags, hides                         index[*bag]
 
 	runs runs
 
