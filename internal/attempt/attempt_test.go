@@ -255,6 +255,44 @@ func TestWhatNoCapCountsIsDeletedAndRequestsAreKept(t *testing.T) {
 	}
 }
 
+// lawful keeps contacts with bob for two years, and counts for a day.
+type lawful struct{}
+
+func (lawful) CountedFor() time.Duration { return 24 * time.Hour }
+
+func (lawful) KeptUntil(n phone.Number, _ consent.Channel, _ consent.Class, made time.Time) time.Time {
+	if n == bob {
+		return made.AddDate(2, 0, 0)
+	}
+	return time.Time{}
+}
+
+func TestWhatTheLawWantsKeptIsKeptAndTellsTheLastUse(t *testing.T) {
+	a := opened(t, dbtest.Open(t))
+	a.Rules = lawful{}
+	report(t, a, made(alice, 25*time.Hour), made(alice, 23*time.Hour), made(bob, 25*time.Hour), made(bob, 3*365*24*time.Hour))
+	if done, err := a.RunOnce(ctx); done != 2 || err != nil {
+		t.Errorf("deleted %d, %v; want what is too old for the cap and for the law", done, err)
+	}
+	if counted(a, of(a, alice)) != 1 || counted(a, of(a, bob)) != 0 {
+		t.Errorf("%d and %d are counted, want 1 and 0", counted(a, of(a, alice)), counted(a, of(a, bob)))
+	}
+	used, err := a.LastUsed(ctx, bob, "acme", consent.Marketing, consent.SMS)
+	if err != nil || !used.Equal(noon.Add(-25*time.Hour)) {
+		t.Errorf("last used %s, %v", used, err)
+	}
+	if used, err := a.LastUsed(ctx, bob, "other", consent.Marketing, consent.SMS); err != nil || !used.IsZero() {
+		t.Errorf("another brand: last used %s, %v", used, err)
+	}
+	past, err := a.Past(ctx, bob, time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if at, found := past.NthLatest(policy.CapKey{Number: bob, By: policy.BySubject, Counts: policy.Attempts, Channels: everything, Classes: everything, Until: noon.Unix()}, 1); !found || at != noon.Add(-25*time.Hour).Unix() {
+		t.Errorf("the past counts %d %t", at, found)
+	}
+}
+
 func TestAForgottenNumberHasNoContacts(t *testing.T) {
 	db := dbtest.Open(t)
 	a := opened(t, db)

@@ -69,6 +69,7 @@ type Switch struct {
 // RulesQuestion asks which rules speak about a contact.
 type RulesQuestion struct {
 	Number  string            `json:"number" doc:"The number, with a plus sign and the country code." example:"+12025550123"`
+	Brand   consent.BrandID   `json:"brand,omitempty" doc:"On whose behalf; absent: default." example:"default"`
 	Purpose consent.PurposeID `json:"purpose" doc:"What the contact is for." example:"marketing"`
 	Channel askedChannel      `json:"channel" doc:"The means of contact."`
 	At      *ledger.Time      `json:"at,omitempty" doc:"The moment asked about; absent: now."`
@@ -81,6 +82,17 @@ type ApplicableRules struct {
 	Zones    []string   `json:"time_zones" doc:"Every time zone in which the person may be; windows must be open in all."`
 	Evidence []string   `json:"evidence" doc:"By what they were found."`
 	Rules    []RuleText `json:"rules" doc:"The rules that speak, in the order in which they are judged."`
+
+	Retention []Retention `json:"retention" doc:"For how long what is to be kept, the longest first within each kind."`
+}
+
+// Retention is for how long one kind of record is kept.
+type Retention struct {
+	Of    string       `json:"of" enum:"consent,opt_out,contact_log,call_record" doc:"The kind of record."`
+	For   string       `json:"for" doc:"For how long, ISO 8601, or forever." example:"P5Y"`
+	From  string       `json:"from" doc:"From when: creation, last_use or end."`
+	Rule  string       `json:"rule" doc:"The rule that asks it." example:"us.retention_consent"`
+	Until *ledger.Time `json:"until,omitempty" doc:"Of what is kept since its last use: until when, by the latest contact that was reported. Each use extends it."`
 }
 
 func (a *API) ruleRoutes() {
@@ -95,7 +107,7 @@ func (a *API) ruleRoutes() {
 		id: "readApplicable", tag: tagRules, method: http.MethodPost, path: "/v1/rules/applicable", permission: access.ReadCatalog,
 		summary: "Ask which rules apply", description: "Tells where the person at a number may be, by what that is known, and every rule that speaks about contact with them. No consent is assumed.",
 		request: RulesQuestion{Number: "+12025550123", Purpose: "marketing", Channel: "sms"},
-		answer:  ApplicableRules{Regions: []string{"US-DC"}, Zones: []string{"America/New_York"}, Evidence: []string{"number_prefix"}, Rules: []RuleText{example}},
+		answer:  ApplicableRules{Regions: []string{"US-DC"}, Zones: []string{"America/New_York"}, Evidence: []string{"number_prefix"}, Rules: []RuleText{example}, Retention: []Retention{{Of: "consent", For: "P5Y", From: "creation", Rule: "us.retention_consent"}}},
 	}, a.readApplicable)
 	a.ruleChangeRoutes()
 }
@@ -166,7 +178,7 @@ func day(t time.Time) string {
 	return t.Format(time.DateOnly)
 }
 
-func (a *API) readApplicable(_ context.Context, _ call, in *RulesQuestion) (out reply[ApplicableRules], err error) {
+func (a *API) readApplicable(ctx context.Context, c call, in *RulesQuestion) (out reply[ApplicableRules], err error) {
 	rules, err := a.ruled()
 	if err != nil {
 		return out, err
@@ -185,7 +197,32 @@ func (a *API) readApplicable(_ context.Context, _ call, in *RulesQuestion) (out 
 	for _, i := range rules.Applicable(&q) {
 		out.body.Rules = append(out.body.Rules, ruleOf(rules, i))
 	}
-	return out, nil
+	out.body.Retention, err = a.retention(ctx, c, rules, in.Brand, &q)
+	return out, err
+}
+
+// retention tells how long what is kept. When a consent was last used is told only to who may act for its brand.
+func (a *API) retention(ctx context.Context, c call, rules *policy.Rules, b consent.BrandID, q *policy.Question) ([]Retention, error) {
+	if b == "" {
+		b = act.DefaultBrand
+	}
+	if !c.For(b) {
+		return nil, a.Gate.Authorize(ctx, c.Caller, access.ReadCatalog, b)
+	}
+	used, err := a.Attempts.LastUsed(ctx, q.Number, b, q.Class, q.Channel)
+	if err != nil {
+		return nil, err
+	}
+	list := []Retention{}
+	terms := rules.Terms(q)
+	for _, r := range terms.Retention {
+		one := Retention{Of: r.Of, For: r.For.String(), From: r.From, Rule: rules.Rule(r.By).ID}
+		if !used.IsZero() && (r.RestartsOnUse || r.From == "last_use") {
+			one.Until = moment(r.For.After(used))
+		}
+		list = append(list, one)
+	}
+	return list, nil
 }
 
 // contact puts a question about rules into their words.

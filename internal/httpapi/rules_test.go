@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -320,4 +321,37 @@ func TestContactsAreStreamedInAndAnsweredLineByLine(t *testing.T) {
 		t.Errorf("after three: got %s %q", v.Verdict, v.codes())
 	}
 	f.do(request{method: http.MethodPost, path: "/v1/attempts/batch", body: good, media: "application/x-ndjson", as: "viewer"}).status(403)
+}
+
+func TestEachUseExtendsTheRetentionWhereTheLawSaysSo(t *testing.T) {
+	f := startWith(t, "")
+	const number = "+4915112345678"
+	retained := func() (until map[string]*time.Time) {
+		var told struct {
+			Retention []struct {
+				Of, For, From, Rule string
+				Until               *time.Time
+			}
+		}
+		f.post("/v1/rules/applicable", map[string]any{"number": number, "purpose": "marketing", "channel": "voice_live"}).status(200).into(&told)
+		until = map[string]*time.Time{}
+		for _, r := range told.Retention {
+			if r.For == "" || r.From == "" {
+				t.Errorf("says too little: %+v", r)
+			}
+			until[r.Rule] = r.Until
+		}
+		return until
+	}
+	before := retained()
+	if len(before) == 0 || slices.ContainsFunc(slices.Collect(maps.Values(before)), func(t *time.Time) bool { return t != nil }) {
+		t.Fatalf("before any use: got %v", before)
+	}
+	f.post("/v1/attempts", map[string]any{"number": number, "purpose": "marketing", "channel": "voice_live"}).status(201)
+	for rule, until := range retained() {
+		if until != nil && until.After(f.now().AddDate(4, 11, 0)) && strings.HasPrefix(rule, "de.") {
+			return
+		}
+	}
+	t.Errorf("after a use: got %v", retained())
 }

@@ -92,6 +92,12 @@ func (p Period) after(t int64) int64 {
 	return dayOf(y, m, d)*daySeconds + clock + p.Seconds
 }
 
+// After returns the moment one period after t; one without an end leads to the last second of the year 9999.
+func (p Period) After(t time.Time) time.Time {
+	last := time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
+	return time.Unix(min(p.after(t.Unix()), last.Unix()), 0).UTC()
+}
+
 // cmp orders periods by length, taking a month as 30.44 days.
 func (p Period) cmp(q Period) int {
 	length := func(p Period) float64 {

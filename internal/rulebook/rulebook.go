@@ -60,6 +60,8 @@ type edition struct {
 	rules *policy.Rules
 	index []check.RuleIndex // by policy.RuleIndex
 
+	countedFor time.Duration
+
 	// What verdicts tell of places, by policy.Where.
 	regions, zones, packs []*check.Names
 }
@@ -114,7 +116,7 @@ func (b *Book) edit(rules *policy.Rules) (*edition, error) {
 		versions[p.Name] = p.Version()
 	}
 	cited := *b.cited.Load()
-	e := &edition{rules: rules, index: make([]check.RuleIndex, len(rules.All()))}
+	e := &edition{rules: rules, index: make([]check.RuleIndex, len(rules.All())), countedFor: countedFor(rules)}
 	for i, rule := range rules.All() {
 		c := citation{rule.ID, rule.Citation, rule.Pack, versions[rule.Pack], rule.Statement(), rule.Verified}
 		if rule.Note != "" && rules.Changed(policy.RuleIndex(i)) {

@@ -53,6 +53,14 @@ func (s *Server) gate() check.Rules {
 	return s.Rules
 }
 
+// retaining says how long contacts matter; without rules nothing does.
+func (s *Server) retaining() attempt.Rules {
+	if s.Rules == nil {
+		return nil
+	}
+	return s.Rules
+}
+
 // applyRules puts what the operator changed in the rules in force.
 func (s *Server) applyRules(definitions []ledger.Definition) error {
 	if s.Rules == nil {

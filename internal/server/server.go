@@ -212,7 +212,7 @@ func (s *Server) openStore(ctx context.Context) error {
 	}
 	s.Gate = access.New(s.Ledger, s.Now)
 	s.Gate.Fresh = func() bool { return lease.Fresh(lease.Now()) }
-	s.Attempts = attempt.New(attempt.Config{DB: s.db, Vault: s.vault, Now: s.Now}, s.counter)
+	s.Attempts = attempt.New(attempt.Config{DB: s.db, Vault: s.vault, Now: s.Now, Rules: s.retaining()}, s.counter)
 	if err := s.Attempts.Load(ctx); err != nil {
 		return fmt.Errorf("load the attempts: %w", err)
 	}
