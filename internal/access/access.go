@@ -121,6 +121,8 @@ type Gate struct {
 	since   map[string]uint64        // the entry that put each caller in force
 	brands  map[consent.BrandID]bool // those that are defined
 	inForce atomic.Pointer[holders]
+
+	looks looks
 }
 
 // holders are the callers in force: keys by the hash of their secrets, and all by their IDs.

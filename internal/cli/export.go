@@ -17,6 +17,7 @@ import (
 type exportCmd struct {
 	Format string `enum:"csv,ndjson" default:"csv" help:"The format of the records: csv, or ndjson."`
 	Plain  bool   `help:"Write CSV for programs: numbers as +…, nothing guarded against spreadsheets."`
+	Reason string `placeholder:"TEXT" help:"Why numbers in full are needed; it is recorded. A server wants one."`
 	Output string `short:"o" placeholder:"FILE" help:"Where to write; left out: standard output. It appears only when it is complete."`
 	Log    string `placeholder:"DIR" xor:"what" help:"Write a copy of the public log to this directory, in place of records; an earlier copy is continued."`
 	Proof  uint64 `placeholder:"ENTRY" xor:"what" help:"Write the proof that this entry is in the public log, in place of records."`
@@ -28,12 +29,13 @@ type exportCmd struct {
 func (exportCmd) Help() string {
 	return `Writes one row for each person and scope, as it stands now. Numbers are shown in full only to those who may see them. CSV is made so that a spreadsheet takes it as it is (numbers as tel:+…, nothing that it would run as a formula), and import takes it back.
 
-That data was exported, by whom and how much, is itself recorded in the ledger.
+That data was exported, by whom, why and how much, is itself recorded in the ledger. A server wants --reason before numbers in full leave it.
 
 With --log it copies the log that verify checks, and continues a copy that is there. A copy holds no personal data. With --proof it writes a .tlog-proof, which verify checks against the entry as history tells it.
 
 Examples:
   consentline export -o records.csv
+  consentline export --server https://consent.example --reason 'yearly audit' -o records.csv
   consentline export --format ndjson | jq 'select(.status == "granted")'
   consentline export --log ./copy && consentline verify ./copy`
 }
@@ -63,7 +65,11 @@ func (c *exportCmd) Run(ctx context.Context, a *App) (err error) {
 
 // records streams every record out in the format that was asked for.
 func (c *exportCmd) records(ctx context.Context, a *App, conn *connection) error {
-	answer, err := conn.do(ctx, request{method: http.MethodGet, path: "/v1/export", accept: "application/x-ndjson"})
+	ask := request{method: http.MethodGet, path: "/v1/export", accept: "application/x-ndjson"}
+	if c.Reason != "" {
+		ask.header = map[string]string{"Consentline-Reason": c.Reason}
+	}
+	answer, err := conn.do(ctx, ask)
 	if err != nil {
 		return err
 	}

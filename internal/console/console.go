@@ -109,6 +109,7 @@ func (s *console) routes() {
 	s.page("GET /console/people/{who}", access.LookUp, s.showPerson)
 	s.page("GET /console/people/{who}/record", access.RecordConsent, s.showRecord)
 	s.page("POST /console/people/{who}/record", access.RecordConsent, s.record)
+	s.page("POST /console/people/{who}/reason", access.LookUp, s.explain)
 	s.page("POST /console/people/{who}/link", access.RecordConsent, s.preferenceLink)
 
 	s.page("GET /console/conflicts", access.ReadHistory, s.conflicts)

@@ -57,6 +57,7 @@ type personPage struct {
 	Older     uint64 // the entry before which there are more; zero for none
 	Link      string
 	LinkEnds  time.Time
+	AskWhy    bool // the number is masked until the visitor has said why they need it
 	MayRecord bool
 	MayRead   bool
 }
@@ -106,11 +107,39 @@ func (s *console) showPerson(v *visit) error {
 	return s.render(v, http.StatusOK, "person", view{Title: page.Number, Section: "/console/number", Page: page})
 }
 
+// explain takes the reason for an unusual look, and shows the page with the number in the answer itself.
+func (s *console) explain(v *visit) error {
+	p, err := s.byPath(v)
+	if err != nil {
+		return err
+	}
+	f, err := v.typed()
+	if err != nil {
+		return err
+	}
+	if !p.Known || !v.caller.Can(access.SeeNumbers) {
+		return errNoPage
+	}
+	status := http.StatusOK
+	if err := s.Gate.Explain(v.ctx(), v.caller, p.path, f.Value("reason")); err != nil {
+		if err := f.wrong(err); err != nil {
+			return err
+		}
+		status = http.StatusUnprocessableEntity
+	}
+	page, err := s.person(v, p)
+	if err != nil {
+		return err
+	}
+	return s.render(v, status, "person", view{Title: page.Number, Section: "/console/number", Form: f, Page: page})
+}
+
 func (s *console) person(v *visit, p who) (personPage, error) {
 	page := personPage{
-		Who: p, Number: shown(v.caller, p.Number), Region: phone.Region(p.Number), Line: strings.ReplaceAll(phone.Type(p.Number).String(), "_", " "),
+		Who: p, Region: phone.Region(p.Number), Line: strings.ReplaceAll(phone.Type(p.Number).String(), "_", " "),
 		Choices: s.choices(v), MayRecord: v.caller.Can(access.RecordConsent), MayRead: v.caller.Can(access.ReadHistory),
 	}
+	page.Number, page.AskWhy = s.numberOf(v, p)
 	for _, l := range s.Index.Suppressions(p.Number) {
 		if l.Brand == "" || sees(v.caller, l.Brand) {
 			page.Lists = append(page.Lists, l)

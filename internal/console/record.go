@@ -52,9 +52,10 @@ func (s *console) showRecord(v *visit) error {
 
 func (s *console) renderRecord(v *visit, p who, status int, f form) error {
 	page := recordPage{
-		Who: p, Number: shown(v.caller, p.Number), Choices: s.choices(v), Acts: agentActs, Sources: agentSources, Levels: agentLevels,
+		Who: p, Choices: s.choices(v), Acts: agentActs, Sources: agentSources, Levels: agentLevels,
 		Once: f.Value("once"), Now: s.Now().UTC(),
 	}
+	page.Number, _ = s.numberOf(v, p)
 	if page.Once == "" {
 		page.Once = newOnce()
 	}

@@ -299,3 +299,33 @@ func TestALinkAfterSeventyTwoHoursLetsNobodyIn(t *testing.T) {
 	f.pass(people.LinkLasts)
 	f.visitor().post("/console/enter/" + link).status(http.StatusGone)
 }
+
+func TestWhoLooksAtManyPeopleIsAskedWhy(t *testing.T) {
+	f := start(t)
+	paths := make([]string, 42)
+	b := f.as(access.Agent)
+	for i := range paths {
+		number := fmt.Sprintf("+1202555%04d", 100+i)
+		f.record(yes(number))
+		s, err := f.Ledger.ByNumber(t.Context(), mustNumber(t, number))
+		if err != nil {
+			t.Fatal(err)
+		}
+		paths[i] = fmt.Sprintf("/console/people/%x", s.ID)
+	}
+	for _, path := range paths[:40] {
+		b.get(path).status(200).says("1 202-555-01").lacks("Why you need this number")
+	}
+	b.get(paths[0]).status(200).lacks("Why you need this number") // looking again is one look
+	b.get(paths[40]).status(200).says("Why you need this number").lacks("202-555-0140")
+	b.get(paths[40] + "/record").status(200).lacks("202-555-0140")
+	b.post(paths[40]+"/reason", "reason", "call 202 555 0140").status(422).says("may be a number").lacks("202-555-0140")
+	b.post(paths[40]+"/reason", "reason", "complaint of the caller").status(200).says("202-555-0140")
+	b.get(paths[40]).status(200).says("202-555-0140")
+	b.get(paths[41]).status(200).lacks("202-555-0141")
+	f.as(access.Agent).get(paths[41]).status(200).says("202-555-0141") // another caller
+	f.as(access.Admin).get("/console/audit").says("an unusual look at a number", "complaint of the caller")
+	f.as(access.Viewer).post(paths[41]+"/reason", "reason", "out of curiosity").status(404)
+	f.pass(time.Hour)
+	b.get(paths[41]).status(200).says("202-555-0141")
+}

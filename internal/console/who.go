@@ -31,6 +31,15 @@ func shown(c *access.Caller, n phone.Number) string {
 	return phone.FormatInternational(n)
 }
 
+// numberOf is the number of a person's own page, as the visitor may see it, and whether they have to say why they need
+// it in full. A number about which nothing is held is what they typed themselves.
+func (s *console) numberOf(v *visit, p who) (text string, askWhy bool) {
+	if p.Known && v.caller.Can(access.SeeNumbers) && s.Gate.Look(v.caller, p.path) != nil {
+		return p.Number.Masked(), true
+	}
+	return shown(v.caller, p.Number), false
+}
+
 // byNumber returns the person at a number, as far as the visitor may know of them.
 func (s *console) byNumber(v *visit, n phone.Number) (who, error) {
 	subject, err := s.Ledger.ByNumber(v.ctx(), n)

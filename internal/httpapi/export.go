@@ -8,9 +8,13 @@ import (
 	"net/http"
 	"reflect"
 	"strconv"
+	"strings"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"github.com/consentline/consentline/internal/access"
+	"github.com/consentline/consentline/internal/act"
 	"github.com/consentline/consentline/internal/ledger"
 )
 
@@ -26,6 +30,7 @@ type Disclosed struct {
 	What     string `json:"what"`
 	Revision uint64 `json:"revision"` // every entry up to this one has taken part
 	Masked   bool   `json:"masked,omitempty"`
+	Reason   string `json:"reason,omitempty"` // why, as the caller said
 	Ended    bool   `json:"ended,omitempty"`
 	Records  int64  `json:"records,omitempty"`  // of an ended one: how many were sent
 	Complete bool   `json:"complete,omitempty"` // of an ended one: those are all
@@ -38,12 +43,23 @@ const (
 	headerExported = "Consentline-Exported"
 )
 
+// headerReason says why numbers in full are to leave.
+const headerReason = "Consentline-Reason"
+
+func reasonParam() *huma.Param {
+	return &huma.Param{
+		Name: headerReason, In: "header", Schema: &huma.Schema{Type: huma.TypeString}, Example: "yearly audit",
+		Description: "Why the numbers are needed, in 5 to 500 bytes without a number: it is recorded for ever. Numbers in full leave only with a reason; masked ones need none.",
+	}
+}
+
 func (a *API) exportRoutes() {
 	o := operation{
 		id: "export", tag: tagConsents, method: http.MethodGet, path: "/v1/export", permission: access.Export,
 		summary: "Export every record",
 		description: "Streams what stands now for every number in every scope that the caller may see, one JSON object a line. That it was exported, by whom " +
 			"and how much, is recorded in the ledger. The trailer " + headerExported + " says how many lines there were; without it the export is not complete.",
+		params: []*huma.Param{reasonParam()},
 		answer: ExportedRecord{Number: "+12025550123", Record: exampleRecord()},
 	}
 	a.document(o, nil, reflect.TypeFor[ExportedRecord]())
@@ -58,7 +74,10 @@ func (a *API) getExport(w http.ResponseWriter, r *http.Request, caller *access.C
 	if err != nil {
 		return err
 	}
-	told := Disclosed{What: "export of records", Revision: a.Index.Revision(), Masked: c.masked()}
+	told := Disclosed{What: "export of records", Revision: a.Index.Revision(), Masked: c.masked(), Reason: strings.TrimSpace(r.Header.Get(headerReason))}
+	if err := reasonFor(caller, told); err != nil {
+		return err
+	}
 	if err := a.disclosed(r.Context(), caller, told); err != nil {
 		return err
 	}
@@ -84,6 +103,22 @@ func (a *API) getExport(w http.ResponseWriter, r *http.Request, caller *access.C
 		panic(http.ErrAbortHandler) // the lines that were sent must not pass for all there are
 	}
 	h.Set(headerExported, strconv.FormatInt(e.sent, 10))
+	return nil
+}
+
+// reasonFor asks for the reason of an export of numbers in full. Whoever runs this command line has the master key and
+// could take them anyway.
+func reasonFor(caller *access.Caller, told Disclosed) error {
+	if told.Reason == "" && (told.Masked || caller.ID == access.Local.ID) {
+		return nil
+	}
+	if told.Reason == "" {
+		return problem(http.StatusUnprocessableEntity, "reason_required", "Reason required", headerReason, "Numbers in full leave only with a reason: send "+headerReason+" with why they are needed, in 5 to 500 bytes.")
+	}
+	var invalid *access.InvalidError
+	if err := access.ValidReason(told.Reason); errors.As(err, &invalid) {
+		return problem(http.StatusUnprocessableEntity, act.CodeInvalidField, "Reason not taken", headerReason, invalid.Reason)
+	}
 	return nil
 }
 

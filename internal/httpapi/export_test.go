@@ -34,7 +34,7 @@ func (f *fixture) twoBrands() {
 
 func (f *fixture) export(key string) (lines []httpapi.ExportedRecord, trailer string) {
 	f.t.Helper()
-	a := f.do(request{method: http.MethodGet, path: "/v1/export", as: key})
+	a := f.do(request{method: http.MethodGet, path: "/v1/export", as: key, header: why})
 	if a.StatusCode != http.StatusOK || a.Header.Get("Content-Type") != "application/x-ndjson" {
 		f.t.Fatalf("got %d %s: %s", a.StatusCode, a.Header.Get("Content-Type"), a.body)
 	}
@@ -46,6 +46,28 @@ func (f *fixture) export(key string) (lines []httpapi.ExportedRecord, trailer st
 		lines = append(lines, r)
 	}
 	return lines, a.Trailer.Get("Consentline-Exported")
+}
+
+var why = map[string]string{"Consentline-Reason": "a test of exports"}
+
+func TestNumbersInFullLeaveOnlyWithAReason(t *testing.T) {
+	f := start(t)
+	f.twoBrands()
+	get := func(reason string) answer {
+		return f.do(request{method: http.MethodGet, path: "/v1/export", header: map[string]string{"Consentline-Reason": reason}})
+	}
+	f.get("/v1/export").problem(422, "reason_required", "Consentline-Reason")
+	get("  ").problem(422, "reason_required", "Consentline-Reason")
+	for _, reason := range []string{"why", "asked for by 202 555-0123", strings.Repeat("x", 501)} {
+		get(reason).problem(422, "invalid_field", "Consentline-Reason")
+	}
+	if told, _ := f.disclosures(); len(told) != 0 {
+		t.Errorf("what was refused left %+v", told)
+	}
+	get(" yearly audit ").status(200)
+	if told, _ := f.disclosures(); len(told) != 2 || told[0].Reason != "yearly audit" {
+		t.Errorf("got %+v", told)
+	}
 }
 
 // disclosures are the details of the entries that say that data left.
@@ -107,7 +129,7 @@ func TestOnlyThoseMayExportWhoseRoleSaysSo(t *testing.T) {
 		if role.Includes(access.Export) {
 			want = http.StatusOK
 		}
-		if a := f.do(request{method: http.MethodGet, path: "/v1/export", as: string(role)}); a.StatusCode != want {
+		if a := f.do(request{method: http.MethodGet, path: "/v1/export", as: string(role), header: why}); a.StatusCode != want {
 			t.Errorf("%s: got %d, want %d", role, a.StatusCode, want)
 		}
 	}
@@ -121,7 +143,7 @@ func (leaving) Write([]byte) (int, error) { return 0, http.ErrHandlerTimeout }
 func TestAnExportThatBreaksOffIsRecordedAsSuch(t *testing.T) {
 	f := start(t)
 	f.twoBrands()
-	r := f.build(request{method: http.MethodGet, path: "/v1/export"})
+	r := f.build(request{method: http.MethodGet, path: "/v1/export", header: why})
 	w := leaving{httptest.NewRecorder()}
 	func() {
 		defer func() {

@@ -149,7 +149,7 @@ type replay struct {
 }
 
 func (r *replay) send(t *testing.T, op documented) {
-	path, query := op.path, url.Values{}
+	path, query, header := op.path, url.Values{}, map[string]string{}
 	for _, p := range op.Parameters {
 		switch {
 		case p.Value.In == "path":
@@ -160,6 +160,8 @@ func (r *replay) send(t *testing.T, op documented) {
 			path = strings.ReplaceAll(path, "{"+p.Value.Name+"}", value)
 		case p.Value.In == "query" && p.Value.Required:
 			query.Set(p.Value.Name, fmt.Sprint(p.Value.Example))
+		case p.Value.In == "header" && p.Value.Example != nil:
+			header[p.Value.Name] = fmt.Sprint(p.Value.Example)
 		}
 	}
 	if len(query) > 0 {
@@ -170,7 +172,7 @@ func (r *replay) send(t *testing.T, op documented) {
 		return
 	}
 	if op.RequestBody == nil {
-		r.exchange(t, op, request{method: op.method, path: path})
+		r.exchange(t, op, request{method: op.method, path: path, header: header})
 		return
 	}
 	for media, content := range op.RequestBody.Value.Content {

@@ -205,7 +205,7 @@ func TestARevokedKeyExportsNoMore(t *testing.T) {
 				t.Errorf("got %v, want an answer that is broken off", p)
 			}
 		}()
-		f.api.Handler().ServeHTTP(w, f.build(request{method: http.MethodGet, path: "/v1/export", as: secret}))
+		f.api.Handler().ServeHTTP(w, f.build(request{method: http.MethodGet, path: "/v1/export", as: secret, header: why}))
 	}()
 	if got := w.Body.String(); strings.Contains(got, alice) || !strings.Contains(got, "unauthenticated") {
 		t.Errorf("got %s, want a problem alone", got)
