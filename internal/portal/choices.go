@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"slices"
 	"strings"
@@ -164,22 +165,42 @@ func (p *portal) showChoices(v *visit) error {
 
 func (p *portal) renderChoices(v *visit, status int, h holder, problem, notice string) error {
 	page := choicesPage{Brand: h.brand, Number: h.Number.Masked(), Token: h.token, Off: h.off(p.Now()), Choices: p.choices(v, h)}
-	err := p.readUse(v.Context(), h, &page)
+	if err := p.readUse(v.Context(), h, &page); err != nil {
+		return err
+	}
+	if err := p.readEvents(v.Context(), h, &page); err != nil {
+		return err
+	}
+	return p.render(v, status, "choices", view{Brand: h.brand, Title: v.Say("prefs.title"), Problem: problem, Notice: notice, Page: page})
+}
+
+// readEvents adds the latest acts that concern the holder's brand, the latest first.
+func (p *portal) readEvents(ctx context.Context, h holder, page *choicesPage) error {
+	places, err := p.Reports.Places(ctx, h.ID, math.MaxInt64, mostEvents)
+	if err != nil || len(places) == 0 {
+		return err
+	}
+	entries, err := p.Ledger.History(ctx, h.ID, places[len(places)-1]-1, len(places))
 	if err != nil {
 		return err
 	}
-	err = p.history(v.Context(), h, func(e *ledger.Entry, a consent.Act) bool {
+	for _, e := range slices.Backward(entries) {
+		a, ok := e.Act()
+		if !ok || !h.concerns(a) {
+			continue
+		}
 		name := string(a.Scope.Purpose)
 		if purpose, err := p.Catalog.Purpose(name); err == nil {
 			name = purpose.Name
 		}
 		page.Events = append(page.Events, pastEvent{a.EffectiveAt, a.Kind, name, a.Scope.Channel})
-		return len(page.Events) < mostEvents
-	})
-	if err != nil {
-		return err
 	}
-	return p.render(v, status, "choices", view{Brand: h.brand, Title: v.Say("prefs.title"), Problem: problem, Notice: notice, Page: page})
+	return nil
+}
+
+// concerns reports whether an act is about the holder's brand.
+func (h holder) concerns(a consent.Act) bool {
+	return a.Scope.Brand == h.brand.ID || a.Scope.Brand == consent.Any
 }
 
 // mostSent bounds how many contacts the page tells of.
@@ -223,8 +244,8 @@ func (p *portal) askErasure(v *visit) error {
 	return nil
 }
 
-// history calls fn with the acts that concern the holder's brand, oldest first, while it returns true.
-func (p *portal) history(ctx context.Context, h holder, fn func(*ledger.Entry, consent.Act) bool) error {
+// history calls fn with the acts that concern the holder's brand, oldest first.
+func (p *portal) history(ctx context.Context, h holder, fn func(*ledger.Entry, consent.Act)) error {
 	const step = 500
 	for after := uint64(0); ; {
 		entries, err := p.Ledger.History(ctx, h.ID, after, step)
@@ -233,9 +254,8 @@ func (p *portal) history(ctx context.Context, h holder, fn func(*ledger.Entry, c
 		}
 		for i := range entries {
 			after = entries[i].Seq
-			a, ok := entries[i].Act()
-			if ok && (a.Scope.Brand == h.brand.ID || a.Scope.Brand == consent.Any) && !fn(&entries[i], a) {
-				return nil
+			if a, ok := entries[i].Act(); ok && h.concerns(a) {
+				fn(&entries[i], a)
 			}
 		}
 		if len(entries) < step {
@@ -398,7 +418,7 @@ func (p *portal) download(v *visit) error {
 	for _, c := range p.choices(v, h) {
 		out.Choices = append(out.Choices, downloadChoice{string(c.Scope.Purpose), c.Scope.Channel.String(), c.Status, ledger.Time(c.Since)})
 	}
-	err = p.history(v.Context(), h, func(e *ledger.Entry, a consent.Act) bool {
+	err = p.history(v.Context(), h, func(e *ledger.Entry, a consent.Act) {
 		words := ""
 		if w, err := p.Catalog.Wording(a.Disclosure); err == nil {
 			words = w.Text
@@ -407,7 +427,6 @@ func (p *portal) download(v *visit) error {
 			e.Seq, a.Kind, string(a.Scope.Purpose), a.Scope.Channel.String(), a.Source,
 			ledger.Time(a.EffectiveAt), ledger.Time(e.RecordedAt), words, a.Evidence,
 		})
-		return true
 	})
 	if err != nil {
 		return err

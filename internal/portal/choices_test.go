@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/consentline/consentline/internal/access"
+	"github.com/consentline/consentline/internal/act"
 	"github.com/consentline/consentline/internal/catalog"
 	"github.com/consentline/consentline/internal/consent"
 	"github.com/consentline/consentline/internal/preference"
@@ -174,5 +176,41 @@ func TestTheDownloadHoldsEveryActAboutTheBrand(t *testing.T) {
 	}
 	if len(got.History) != 2 || got.History[0].Evidence != "form 7" || got.History[1].Source != "preference_centre" || len(got.Choices) != 1 || got.Choices[0].Status != "withdrawn" {
 		t.Errorf("got %+v", got)
+	}
+}
+
+func TestALongHistoryShowsItsLatestPartAndDownloadsWhole(t *testing.T) {
+	f := start(t)
+	reports := make([]act.Report, 0, 10_000)
+	for i := range cap(reports) {
+		r := yes(alice)
+		if r.EffectiveAt = f.now().Add(time.Duration(i-cap(reports)) * time.Hour); i%2 == 1 {
+			r.Act, r.Source = consent.Withdrawn, consent.SMSReply
+		}
+		reports = append(reports, r)
+	}
+	results, err := f.Recorder.Record(t.Context(), access.Local, reports)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range results {
+		if r.Err != nil {
+			t.Fatal(r.Err)
+		}
+	}
+	path := f.link(alice)
+	best := time.Hour
+	var page answer
+	for range 3 {
+		began := time.Now()
+		page = f.get(path).status(200)
+		best = min(best, time.Since(began))
+	}
+	if best > 50*time.Millisecond*slower || len(page.body) > 150_000 {
+		t.Errorf("the page took %s and has %d bytes, want at most 50 ms and 150 kB", best, len(page.body))
+	}
+	page.says(reports[9_999].EffectiveAt.UTC().Format(time.DateOnly)).lacks(reports[0].EffectiveAt.UTC().Format(time.DateOnly))
+	if got := strings.Count(f.get(path+"/data.json").status(200).body, `"entry"`); got != 10_000 {
+		t.Errorf("the download has %d acts, want 10,000", got)
 	}
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/consentline/consentline/internal/ledger"
 	"github.com/consentline/consentline/internal/optin"
 	"github.com/consentline/consentline/internal/preference"
+	"github.com/consentline/consentline/internal/report"
 )
 
 // Config is what the pages stand on.
@@ -33,6 +34,7 @@ type Config struct {
 	Forms    *form.Forms
 	OptIns   *optin.Requests
 	Attempts *attempt.Attempts
+	Reports  *report.Reports
 	Now      func() time.Time
 	Log      *slog.Logger
 }

@@ -87,7 +87,7 @@ func (s *Server) Console() http.Handler {
 func (s *Server) Portal() http.Handler {
 	return portal.New(portal.Config{
 		Ledger: s.Ledger, Catalog: s.Catalog, Recorder: s.Recorder, Links: s.Links, Codes: s.Codes, Erasures: s.Erasures, Forms: s.Forms,
-		OptIns: s.Conversations.OptIns, Attempts: s.Attempts, Now: s.Now, Log: s.Log,
+		OptIns: s.Conversations.OptIns, Attempts: s.Attempts, Reports: s.Reports, Now: s.Now, Log: s.Log,
 	})
 }
 
