@@ -63,6 +63,7 @@ type grammar struct {
 	Export   exportCmd   `cmd:"" help:"Write out every current record, or a copy of the public log."`
 	Classify classifyCmd `cmd:"" help:"Say what inbound texts mean for consent."`
 	Lists    listsCmd    `cmd:"" help:"Keep suppression lists."`
+	Brands   brandsCmd   `cmd:"" help:"Keep brands, and how their public pages look."`
 
 	Programmes programmesCmd `cmd:"" help:"Keep the keywords by which people opt in themselves."`
 

@@ -28,6 +28,7 @@ var routePermissions = map[string]access.Permission{
 	"GET /v1/brands/{brand}":                              access.ReadCatalog,
 	"POST /v1/brands":                                     access.ChangeCatalog,
 	"PUT /v1/brands/{brand}":                              access.ChangeCatalog,
+	"PUT /v1/brands/{brand}/logo":                         access.ChangeCatalog,
 	"GET /v1/purposes":                                    access.ReadCatalog,
 	"GET /v1/purposes/{purpose}":                          access.ReadCatalog,
 	"POST /v1/purposes":                                   access.ChangeCatalog,

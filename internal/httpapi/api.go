@@ -19,6 +19,7 @@ import (
 	"github.com/consentline/consentline/internal/catalog"
 	"github.com/consentline/consentline/internal/changefeed"
 	"github.com/consentline/consentline/internal/check"
+	"github.com/consentline/consentline/internal/form"
 	"github.com/consentline/consentline/internal/freshness"
 	"github.com/consentline/consentline/internal/ledger"
 	"github.com/consentline/consentline/internal/people"
@@ -39,6 +40,7 @@ type Config struct {
 	Recorder *act.Recorder
 	Tree     *transparency.Tree
 	Signer   *transparency.Signer
+	Forms    *form.Forms // keeps the images of brands
 	Feed     *changefeed.Feed
 	Now      func() time.Time
 	Log      *slog.Logger

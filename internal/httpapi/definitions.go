@@ -176,6 +176,7 @@ func (a *API) definitionRoutes() {
 		all:     a.Catalog.Brands, get: a.Catalog.Brand, create: a.Catalog.CreateBrand, change: a.Catalog.ChangeBrand,
 		hidden: func(c call, b *Brand) bool { return !c.For(b.ID) },
 	})
+	a.logoRoutes(pathParam("brand", "The brand's id.", "acme"))
 	defineResource(a, resource[Purpose, catalog.Purpose]{
 		one: "purpose", many: "purposes", title: "Purpose", param: pathParam("purpose", "The purpose's id.", "newsletter"),
 		example: Purpose{ID: "newsletter", Name: "Newsletter", Class: consent.Marketing, Description: "News and offers by text message"},

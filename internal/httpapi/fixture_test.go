@@ -55,7 +55,7 @@ func startWith(t testing.TB, rules string) *fixture {
 	f.Server = s
 	f.api = httpapi.New(httpapi.Config{
 		Ledger: s.Ledger, Index: s.Index, Catalog: s.Catalog, Lists: s.Lists, Gate: s.Gate, People: s.People, Recorder: s.Recorder,
-		Tree: s.Tree, Signer: s.Signer, Feed: s.Feed, Now: f.now, Log: s.Log, Version: "test", Rules: s.Rules, Attempts: s.Attempts,
+		Tree: s.Tree, Signer: s.Signer, Forms: s.Forms, Feed: s.Feed, Now: f.now, Log: s.Log, Version: "test", Rules: s.Rules, Attempts: s.Attempts,
 	})
 	f.api.Converse(s.Conversations)
 	f.http = httptest.NewServer(f.api.Handler())

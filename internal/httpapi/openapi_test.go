@@ -82,7 +82,7 @@ var replayOrder = []string{
 	"askOptIn", "readOptIn", "confirmOptIn", "inbound", "listReviews", "decideReview",
 	"createBrand", "createPurpose", "createSender", "createProgramme", "createDisclosure", "addVersion", "createList", "createKey",
 	"recordConsent", "recordConsents", "changeMembers", "replaceMembers",
-	"changeBrand", "changePurpose", "changeSender", "changeProgramme", "changeList",
+	"changeBrand", "changeLogo", "changePurpose", "changeSender", "changeProgramme", "changeList",
 	"listBrands", "listPurposes", "listSenders", "listProgrammes", "listDisclosures", "listLists", "listKeys", "listVersions",
 	"readBrand", "readPurpose", "readSender", "readProgramme", "readDisclosure", "readVersion", "readList", "readKey",
 	"check", "checkMany", "scrub", "lookUp", "readSubject", "readHistory", "readEntry", "proveEntry", "readChanges",
