@@ -74,7 +74,7 @@ func open(t testing.TB) *fixture {
 	t.Cleanup(l.Close)
 	cat = catalog.New(l)
 	define(t, cat)
-	box := &outbox.Outbox{DB: db, Vault: v, Now: clock, Messenger: func(string) messaging.Messenger { return f }}
+	box := &outbox.Outbox{DB: db, Vault: v, Now: clock, Lanes: 1, Messenger: func(string) messaging.Messenger { return f }}
 	f.recorder = act.NewRecorder(l, cat, clock)
 	f.Inbox = inbound.New(inbound.Config{
 		Ledger: l, Catalog: cat, DB: db, Vault: v, Outbox: box, Now: clock, Programmes: optin.NewProgrammes(l, cat),

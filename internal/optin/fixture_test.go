@@ -68,7 +68,7 @@ func open(t *testing.T, change func(*optin.Config)) *fixture {
 	must[catalog.Brand](t)(cat.CreateBrand(ctx, "test", catalog.Brand{ID: "acme", Name: "Acme", Country: "US"}))
 	must[catalog.Purpose](t)(cat.CreatePurpose(ctx, "test", catalog.Purpose{ID: "offers", Name: "offers", Class: consent.Marketing}))
 	must[catalog.Sender](t)(cat.CreateSender(ctx, "test", catalog.Sender{ID: "code", Brand: "acme", Kind: "short_code", Address: "21610", Channel: consent.SMS, Purpose: "offers"}))
-	box := &outbox.Outbox{DB: db, Vault: v, Now: clock, Messenger: func(string) messaging.Messenger { return f }}
+	box := &outbox.Outbox{DB: db, Vault: v, Now: clock, Lanes: 1, Messenger: func(string) messaging.Messenger { return f }}
 	c := optin.Config{Ledger: l, Catalog: cat, DB: db, Vault: v, Outbox: box, Now: clock, LinkBase: "https://acme.example/c/"}
 	if change != nil {
 		change(&c)

@@ -3,6 +3,8 @@ package outbox_test
 import (
 	"context"
 	"errors"
+	"runtime"
+	"sync"
 	"testing"
 	"time"
 
@@ -46,7 +48,7 @@ func open(t *testing.T) *fixture {
 	}
 	f := &fixture{now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
 	f.Outbox = &outbox.Outbox{
-		DB: db, Vault: v, Now: func() time.Time { return f.now },
+		DB: db, Vault: v, Now: func() time.Time { return f.now }, Lanes: 1,
 		Messenger: func(string) messaging.Messenger { return f },
 		Settled: func(_ context.Context, m outbox.Message, err error) error {
 			if m.To != alice && m.To != bob {
@@ -136,12 +138,12 @@ func TestWhatIsTooLateIsNotSent(t *testing.T) {
 func TestWhatACrashLeftHalfSentIsNotSentAgain(t *testing.T) {
 	f := open(t)
 	f.queue(t, f.message(1, alice), true)
-	// The crash is a messenger that panics: the claim is committed, and nothing is settled.
-	f.Messenger = func(string) messaging.Messenger { panic("crash") }
-	func() {
-		defer func() { _ = recover() }()
-		_, _ = f.RunOnce(ctx)
-	}()
+	// The crash is a messenger whose goroutine ends: the claim is committed, and nothing is settled.
+	f.Messenger = func(string) messaging.Messenger {
+		runtime.Goexit()
+		return nil
+	}
+	f.run(t, 0)
 	f.Messenger = func(string) messaging.Messenger { return f }
 	for range 3 {
 		f.now = f.now.Add(90 * time.Second)
@@ -175,5 +177,56 @@ func TestNothingOfASettledOrForgottenMessageStays(t *testing.T) {
 	f.now = f.now.Add(31 * 24 * time.Hour)
 	if done, err := f.Purge(ctx); err != nil || done != 1 {
 		t.Errorf("purge: got %d, %v, want 1", done, err)
+	}
+}
+
+// meeting is a provider that answers once as many messages have come as were to come, and keeps their texts in order.
+type meeting struct {
+	mu    sync.Mutex
+	want  int
+	texts map[phone.Number][]string
+	all   chan struct{}
+}
+
+func (m *meeting) Send(ctx context.Context, msg messaging.Message) (messaging.Receipt, error) {
+	m.mu.Lock()
+	m.texts[msg.To] = append(m.texts[msg.To], msg.Text)
+	if len(m.texts) == m.want {
+		select {
+		case <-m.all:
+		default:
+			close(m.all)
+		}
+	}
+	m.mu.Unlock()
+	select {
+	case <-m.all:
+		return messaging.Receipt{}, nil
+	case <-ctx.Done():
+		return messaging.Receipt{}, ctx.Err()
+	}
+}
+
+func TestASlowProviderIsGivenMessagesToSeveralPeopleAtOnceAndToEachInOrder(t *testing.T) {
+	f := open(t)
+	m := &meeting{want: 3, texts: map[phone.Number][]string{}, all: make(chan struct{})}
+	f.Lanes, f.Settled, f.Messenger = 0, nil, func(string) messaging.Messenger { return m }
+	people := []phone.Number{12025550100, 12025550101, 12025550102}
+	for i, to := range people {
+		for j, text := range []string{"first", "second"} {
+			msg := f.message(byte(10*i+j), to)
+			msg.Text, msg.Apart, msg.DueAt = text, 0, f.now.Add(time.Duration(j-10)*time.Second)
+			f.queue(t, msg, true)
+		}
+	}
+	waited, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	if done, err := f.RunOnce(waited); err != nil || done != 6 {
+		t.Fatalf("settled %d, %v, want 6", done, err)
+	}
+	for _, to := range people {
+		if got := m.texts[to]; len(got) != 2 || got[0] != "first" {
+			t.Errorf("got %q, want the first before the second", got)
+		}
 	}
 }
