@@ -26,6 +26,8 @@ type SMPPConfig struct {
 	// Inbound takes in what the SMSC delivers, before the ESME sees it, as smpp.Inbox does. An error makes the SMSC
 	// deliver it again.
 	Inbound func(ctx context.Context, s *smpp.Short) error
+
+	Now func() time.Time
 }
 
 // SMPP is a proxy between ESMEs and their SMSC. Each ESME binds with its own credentials, which the SMSC judges.
@@ -173,6 +175,11 @@ func (p *SMPP) judge(ctx context.Context, body []byte) smpp.Status {
 	c := Contact{To: s.Destination.Number, Senders: []string{s.Source.Number}, Channel: consent.SMS}
 	if s.Destination.TON == 1 && !strings.HasPrefix(c.To, "+") {
 		c.To = "+" + c.To
+	}
+	if s.ScheduleTime != "" {
+		if c.At, err = smpp.ParseTime(s.ScheduleTime, p.config.Now()); err != nil {
+			return smpp.InvalidSchedule
+		}
 	}
 	if purpose, ok := p.config.Purposes[s.ServiceType]; ok {
 		c.Purpose = purpose

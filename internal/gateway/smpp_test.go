@@ -6,8 +6,10 @@ import (
 	"net"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/consentline/consentline/internal/catalog"
+	"github.com/consentline/consentline/internal/check"
 	"github.com/consentline/consentline/internal/consent"
 	"github.com/consentline/consentline/internal/gateway"
 	"github.com/consentline/consentline/internal/messaging/smpp"
@@ -67,7 +69,13 @@ func (x *exchange) atESME(_ context.Context, p smpp.Packet) (smpp.Status, []byte
 
 func newExchange(t testing.TB) *exchange {
 	t.Helper()
-	x := &exchange{fixture: open(t, nil, nil)}
+	return newExchangeUnder(t, nil)
+}
+
+// newExchangeUnder is an exchange whose messages are judged by rules.
+func newExchangeUnder(t testing.TB, rules check.Rules) *exchange {
+	t.Helper()
+	x := &exchange{fixture: open(t, rules, nil)}
 	if _, err := x.gate.Catalog.CreateSender(t.Context(), "test", catalog.Sender{ID: "sc", Brand: "acme", Kind: "short_code", Address: "21610", Channel: consent.SMS, Purpose: "offers"}); err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +96,7 @@ func newExchange(t testing.TB) *exchange {
 		}
 	})
 	p, err := gateway.NewSMPP(x.gate, gateway.SMPPConfig{
-		Upstream: center.Addr().String(), Purposes: map[string]consent.PurposeID{"ORD": "orders"},
+		Upstream: center.Addr().String(), Now: func() time.Time { return noon }, Purposes: map[string]consent.PurposeID{"ORD": "orders"},
 		Inbound: func(_ context.Context, s *smpp.Short) error {
 			x.mu.Lock()
 			defer x.mu.Unlock()
@@ -174,6 +182,20 @@ func TestAnESMEsMessagesAreChecked(t *testing.T) {
 	x.index.Lease().Break()
 	if p, err := esme.Request(t.Context(), smpp.SubmitSM, short("12025550123", "Hi").Append(nil)); err != nil || p.Status != smpp.SystemError {
 		t.Errorf("stale: got %#x, %v", p.Status, err)
+	}
+}
+
+func TestAMessageIsCheckedForTheMomentThatItIsScheduledFor(t *testing.T) {
+	x := newExchangeUnder(t, quiet{}) // nothing before two o'clock
+	esme, _ := x.bind(t, "secret")
+	for at, want := range map[string]smpp.Status{
+		"": smpp.SubmitFailed, "260301133000000+": smpp.SubmitFailed, "260301143000000+": smpp.OK, "000000030000000R": smpp.OK, "at noon": smpp.InvalidSchedule,
+	} {
+		s := short("12025550123", "Hi")
+		s.ScheduleTime = at
+		if p, err := esme.Request(t.Context(), smpp.SubmitSM, s.Append(nil)); err != nil || p.Status != want {
+			t.Errorf("%q: got %#x, %v, want %#x", at, p.Status, err, want)
+		}
 	}
 }
 

@@ -78,7 +78,7 @@ func (s *Server) openSMPP(ctx context.Context, gate *gateway.Gate, l Listening, 
 		return errors.New("the configuration of providers names no SMSC: give it smpp with address and system_id")
 	}
 	proxy, err := gateway.NewSMPP(gate, gateway.SMPPConfig{
-		Upstream: upstream.Address, TLS: upstream.TLS, Purposes: s.config.Gateway.Purposes, Inbound: s.Conversations.SMPP.Deliver,
+		Upstream: upstream.Address, TLS: upstream.TLS, Purposes: s.config.Gateway.Purposes, Inbound: s.Conversations.SMPP.Deliver, Now: s.Now,
 	})
 	if err != nil {
 		return err

@@ -57,6 +57,7 @@ const (
 	QueueFull          Status = 0x14
 	SubmitFailed       Status = 0x45
 	Throttled          Status = 0x58
+	InvalidSchedule    Status = 0x61
 	TemporaryError     Status = 0x64
 	DeliveryFailure    Status = 0xFE
 	Unknown            Status = 0xFF
