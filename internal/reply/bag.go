@@ -59,7 +59,7 @@ func (s *Set) gather(rules index[*bag], m *message, do func(p *pattern, sentence
 			}
 			for _, set := range sentence[i].sets {
 				for _, b := range rules.under(set) {
-					if b.bit&m.langs == 0 {
+					if b.bit&m.langs == 0 || !m.holdsAll(b.need) {
 						continue
 					}
 					if used := b.holds(sentence, i); used != 0 {

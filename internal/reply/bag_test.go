@@ -41,11 +41,11 @@ func TestBagThatMeansNothingHidesItsWords(t *testing.T) {
 		t.Fatal(err)
 	}
 	for text, want := range map[string]Label{
-		"flurble all of them grommets":                     OptOut,
-		"flurble all grommets of the workshop":             None,
-		"grommets: flurble my workshop":                    None,
-		"flurble all grommets of the workshop, urgent":     OptOut, // barred
-		"the workshop is shut. flurble all those grommets": OptOut, // another sentence
+		"flurble all of them grommets":                   OptOut,
+		"flurble all grommets of the workshop":           None,
+		"grommets: flurble my workshop":                  None,
+		"flurble all grommets of the workshop, urgent":   OptOut, // barred
+		"workshop, workshop. flurble all those grommets": OptOut, // another sentence
 	} {
 		if got := Classify(Input{Text: text, Keywords: set}); got.Label != want {
 			t.Errorf("%q: got %s (%s), want %s", text, got.Label, got.Rule, want)

@@ -42,6 +42,7 @@ func (b *builder) finish() (*Set, error) {
 			slices.Sort(e.sets)
 		}
 	}
+	s.sets = uint16(len(b.sets))
 	s.stemBounds()
 	b.slips()
 	return s, nil
@@ -116,6 +117,11 @@ func (b *builder) index(d draft) error {
 		return err
 	}
 	d.pattern.steps, d.pattern.bit = steps, b.numbers[d.pattern.lang]
+	for _, st := range steps {
+		if st.op == opWord && !st.optional && !st.orEnd {
+			d.pattern.needs = append(d.pattern.needs, st.set)
+		}
+	}
 	rules := map[string]*index[*pattern]{
 		"phrase": &b.set.phrases, "override": &b.set.overrides, "guard": &b.set.guards, "temper": &b.set.tempers,
 	}[d.kind]

@@ -325,25 +325,33 @@ func (s *Set) tempering(m *message, outs []span, langs languages) *pattern {
 // number on the invoice" is hidden, "you have the wrong number" is not. A guard that starts with a negation gives way only
 // to words beyond it: "I want not to stop".
 func (s *Set) mask(m *message) {
+	var hidden []span
+	s.each(s.guards, m, true, func(_ *pattern, from, to int) { hidden = append(hidden, span{from, to}) })
+	if hidden == nil {
+		return
+	}
 	var outs []span
 	s.each(s.phrases, m, false, func(p *pattern, from, to int) {
 		if p.label == OptOut && !p.bare {
 			outs = append(outs, span{from, to})
 		}
 	})
-	s.each(s.guards, m, true, func(_ *pattern, from, to int) {
-		for _, o := range outs {
-			if m.tokens[from].negates && o.to <= to {
-				continue
-			}
-			if o.from < from && from < o.to || o.from == from && o.to > to {
-				return
-			}
+	for _, h := range hidden {
+		if slices.ContainsFunc(outs, func(o span) bool { return o.outweighs(h, m.tokens[h.from].negates) }) {
+			continue
 		}
-		for i := from; i < to; i++ {
+		for i := h.from; i < h.to; i++ {
 			m.tokens[i].masked = true
 		}
-	})
+	}
+}
+
+// outweighs reports whether a withdrawal keeps a guard from hiding its words.
+func (a span) outweighs(guard span, negates bool) bool {
+	if negates && a.to <= guard.to {
+		return false
+	}
+	return a.from < guard.from && guard.from < a.to || a.from == guard.from && a.to > guard.to
 }
 
 func found(p *pattern, label Label, scope Scope) Result {
@@ -355,7 +363,7 @@ func (s *Set) each(rules index[*pattern], m *message, guard bool, do func(p *pat
 	for i := range m.tokens {
 		for _, set := range m.tokens[i].sets {
 			for _, p := range rules.under(set) {
-				if p.bit&m.langs == 0 {
+				if p.bit&m.langs == 0 || !m.holdsAll(p.needs) {
 					continue
 				}
 				if end, ok := p.find(m, i, guard); ok {

@@ -36,6 +36,7 @@ type pattern struct {
 	id    string
 	bare  bool // a keyword that stands alone in its clause, and may be banter
 	steps []step
+	needs []uint16 // the sets that must each have a word in the message
 }
 
 // maxGap bounds a gap, and with it the work that one pattern can cause.

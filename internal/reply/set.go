@@ -29,6 +29,7 @@ type Set struct {
 	version string
 
 	lexicon  map[string]entry // by word
+	sets     uint16           // the highest number of a set of words
 	stems    map[string]entry // by a word's beginning
 	stemMin  int
 	stemMax  int

@@ -40,6 +40,17 @@ type message struct {
 	asks     bool      // there is a question mark
 	langs    languages // those that the words may be in
 	squashed string    // the letters alone, for scripts without spaces; empty if all is ASCII
+	holds    []uint64  // the sets that some token is in, a bit each
+}
+
+// holdsAll reports whether each of the sets has a token in the message: most rules are told apart by that alone.
+func (m *message) holdsAll(sets []uint16) bool {
+	for _, set := range sets {
+		if m.holds[set>>6]&(1<<(set&63)) == 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // tokenise cuts a folded text into tokens and reads each against the set's words. The original tells which words were
@@ -54,6 +65,12 @@ func (s *Set) tokenise(text, original string) *message {
 	}
 	s.nameSomeone(m, original)
 	m.langs = spoken(m.tokens)
+	m.holds = make([]uint64, s.sets>>6+1)
+	for i := range m.tokens {
+		for _, set := range m.tokens[i].sets {
+			m.holds[set>>6] |= 1 << (set & 63)
+		}
+	}
 	s.places(m)
 	if !isASCII(text) {
 		m.squashed = squash(text)
