@@ -48,22 +48,25 @@ const (
 	ReadMetrics    Permission = "read metrics"
 	ChangeRules    Permission = "change the rules"
 	ManagePeople   Permission = "manage people"
+
+	ReadDestinations   Permission = "see what is kept in step"
+	ManageDestinations Permission = "manage what is kept in step"
 )
 
 // Permissions lists every permission.
 var Permissions = []Permission{
 	RecordConsent, ImportConsent, LookUp, ReadHistory, Check, Scrub, ReadCatalog, ChangeCatalog, ChangeWording, ChangeLists,
 	ManageKeys, ReadChanges, Export, SeeNumbers, ReadEntries, ReportAttempts, ReadMetrics, ChangeRules,
-	ManagePeople,
+	ManagePeople, ReadDestinations, ManageDestinations,
 }
 
 var granted = map[Role][]Permission{
 	Admin: Permissions,
 	Compliance: {
 		RecordConsent, ImportConsent, LookUp, ReadHistory, Check, Scrub, ReadCatalog, ChangeWording, ChangeLists,
-		ReadChanges, Export, SeeNumbers, ReadEntries, ReadMetrics, ChangeRules,
+		ReadChanges, Export, SeeNumbers, ReadEntries, ReadMetrics, ChangeRules, ReadDestinations,
 	},
-	Marketer: {ImportConsent, RecordConsent, Check, Scrub, ReadCatalog, ChangeWording, ReadChanges, LookUp},
+	Marketer: {ImportConsent, RecordConsent, Check, Scrub, ReadCatalog, ChangeWording, ReadChanges, LookUp, ReadDestinations},
 	Agent:    {RecordConsent, LookUp, ReadHistory, Check, ReadCatalog, SeeNumbers},
 	Viewer:   {LookUp, ReadHistory, Check, ReadCatalog, ReadChanges, ReadEntries},
 	Sender:   {Check, Scrub, ReportAttempts},

@@ -67,6 +67,8 @@ type grammar struct {
 
 	Programmes programmesCmd `cmd:"" help:"Keep the keywords by which people opt in themselves."`
 
+	Destinations destinationsCmd `cmd:"" help:"Keep CRMs, marketing tools, providers and webhooks in step."`
+
 	Rules    rulesCmd    `cmd:"" help:"Read, check and test the rules of law and contracts."`
 	Migrate  migrateCmd  `cmd:"" help:"Bring a database's schema up to date, or tell whether it is."`
 	Transfer transferCmd `cmd:"" help:"Move a whole deployment to another database, and verify it entry by entry."`

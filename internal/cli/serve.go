@@ -7,27 +7,32 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"syscall"
 	"time"
 
 	"github.com/consentline/consentline/internal/access"
 	"github.com/consentline/consentline/internal/demo"
+	"github.com/consentline/consentline/internal/egress"
 	"github.com/consentline/consentline/internal/server"
 	"github.com/consentline/consentline/internal/signon"
 )
 
 type serveCmd struct {
-	Data      string        `default:"./consentline-data" env:"CONSENTLINE_DATA" placeholder:"DIR" help:"The data directory; it is made if it is not there."`
-	Listen    string        `default:"127.0.0.1:8080" env:"CONSENTLINE_LISTEN" placeholder:"HOST:PORT" help:"The address to answer on; port 0 takes a free one."`
-	Rules     string        `env:"CONSENTLINE_RULES" placeholder:"PACKS" help:"The rules of law and contracts that checks apply: builtin, a folder of packs that stand over those built in, or none (a grant allows, and nothing else is asked). Left out: builtin, with the folder rules in the data directory over it, if it is there."`
-	Database  string        `env:"CONSENTLINE_DATABASE" placeholder:"URL" help:"A PostgreSQL database that several nodes may share, postgres://user@host/database; keep its password in a passfile. Left out: SQLite in the data directory."`
-	MasterKey string        `env:"CONSENTLINE_MASTER_KEY" placeholder:"FILE" help:"The key file that all nodes share. Left out: master.key in the data directory."`
-	OnlyNode  bool          `name:"single-node" help:"No other node uses the database: withdrawals wait for nobody."`
-	Freshness freshness     `default:"500ms" placeholder:"TIME" help:"For how long a node may answer after it last polled the database, and so how long withdrawals wait; or readindex: every check waits for a poll of its own, and withdrawals for nobody. The same on all nodes."`
-	Providers string        `env:"CONSENTLINE_PROVIDERS" placeholder:"FILE" help:"A JSON file that configures the providers of messages, double opt-in and the gateways; it holds secrets, so only its owner should read it. Left out: messages go into messages.ndjson in the data directory."`
-	Countries []string      `name:"optin-countries" env:"CONSENTLINE_OPTIN_COUNTRIES" placeholder:"US,GB" help:"The countries to which questions of double opt-in may go. Left out: those of the file of --providers, else each brand's own."`
-	SignOn    string        `env:"CONSENTLINE_SIGN_ON" placeholder:"FILE" help:"A JSON file that configures single sign-on for staff; it holds a secret, so only its owner should read it. Left out: staff sign in here."`
+	Data      string    `default:"./consentline-data" env:"CONSENTLINE_DATA" placeholder:"DIR" help:"The data directory; it is made if it is not there."`
+	Listen    string    `default:"127.0.0.1:8080" env:"CONSENTLINE_LISTEN" placeholder:"HOST:PORT" help:"The address to answer on; port 0 takes a free one."`
+	Rules     string    `env:"CONSENTLINE_RULES" placeholder:"PACKS" help:"The rules of law and contracts that checks apply: builtin, a folder of packs that stand over those built in, or none (a grant allows, and nothing else is asked). Left out: builtin, with the folder rules in the data directory over it, if it is there."`
+	Database  string    `env:"CONSENTLINE_DATABASE" placeholder:"URL" help:"A PostgreSQL database that several nodes may share, postgres://user@host/database; keep its password in a passfile. Left out: SQLite in the data directory."`
+	MasterKey string    `env:"CONSENTLINE_MASTER_KEY" placeholder:"FILE" help:"The key file that all nodes share. Left out: master.key in the data directory."`
+	OnlyNode  bool      `name:"single-node" help:"No other node uses the database: withdrawals wait for nobody."`
+	Freshness freshness `default:"500ms" placeholder:"TIME" help:"For how long a node may answer after it last polled the database, and so how long withdrawals wait; or readindex: every check waits for a poll of its own, and withdrawals for nobody. The same on all nodes."`
+	Providers string    `env:"CONSENTLINE_PROVIDERS" placeholder:"FILE" help:"A JSON file that configures the providers of messages, double opt-in and the gateways; it holds secrets, so only its owner should read it. Left out: messages go into messages.ndjson in the data directory."`
+	Countries []string  `name:"optin-countries" env:"CONSENTLINE_OPTIN_COUNTRIES" placeholder:"US,GB" help:"The countries to which questions of double opt-in may go. Left out: those of the file of --providers, else each brand's own."`
+	SignOn    string    `env:"CONSENTLINE_SIGN_ON" placeholder:"FILE" help:"A JSON file that configures single sign-on for staff; it holds a secret, so only its owner should read it. Left out: staff sign in here."`
+
+	Reach []netip.Prefix `env:"CONSENTLINE_REACH" placeholder:"NETWORK" help:"A network that destinations may be in though it is no public one, such as 10.0.0.0/8; may be given again. Left out: requests go to public addresses alone."`
+
 	Demo      bool          `help:"Load a sample of about 5,000 fictional people into an empty ledger first."`
 	Twilio    string        `name:"gateway-twilio" env:"CONSENTLINE_GATEWAY_TWILIO" placeholder:"HOST:PORT" help:"Stand in for https://api.twilio.com at this address, and forward what the check allows. Left out: not at all."`
 	SMPP      string        `name:"gateway-smpp" env:"CONSENTLINE_GATEWAY_SMPP" placeholder:"HOST:PORT" help:"Stand between applications and the SMSC of --providers at this address. Left out: not at all."`
@@ -104,7 +109,7 @@ func (c *serveCmd) Run(ctx context.Context, a *App) error {
 	s, err := server.Open(ctx, server.Config{
 		DataDir: c.Data, Database: c.Database, MasterKeyFile: c.MasterKey, SingleNode: c.OnlyNode, Delta: c.Freshness.lease, ReadIndex: c.Freshness.readIndex,
 		Origin: c.Origin, Rules: rulesOf(c.Rules), Providers: talk.Config, OptIn: talk.OptIn, Gateway: talk.Gateway, Words: talk.Words,
-		SignOn: signOn, Now: a.Now, Log: log,
+		SignOn: signOn, Egress: egress.Policy{Allowed: c.Reach}, Now: a.Now, Log: log,
 	})
 	if errors.Is(err, server.ErrInUse) {
 		return describeOwner(c.Data, err)

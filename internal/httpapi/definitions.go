@@ -1,8 +1,10 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"net/http"
+	"reflect"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -59,11 +61,16 @@ func (s *Sender) defined() (catalog.Sender, error) {
 }
 
 // resource is a kind of definition whose four routes are alike. W is what crosses the wire, D what the catalog keeps.
-type resource[W any, D comparable] struct {
+type resource[W, D any] struct {
 	one, many string // brand, brands
 	title     string // Brand
 	param     *huma.Param
 	example   W
+
+	tag               string            // empty: definitions
+	request           W                 // an example of what is sent, where it is not what is answered
+	reading, changing access.Permission // empty: those of the catalog
+	ends              string            // how its use is ended; empty: by retired
 
 	id     func(*W) string
 	setID  func(*W, string)
@@ -77,20 +84,26 @@ type resource[W any, D comparable] struct {
 	hidden func(c call, w *W) bool // from a caller who acts for some brands only
 }
 
-func defineResource[W any, D comparable](a *API, r resource[W, D]) {
+func defineResource[W, D any](a *API, r resource[W, D]) {
 	path := "/v1/" + r.many
+	r.reading, r.changing = cmp.Or(r.reading, access.ReadCatalog), cmp.Or(r.changing, access.ChangeCatalog)
+	r.tag = cmp.Or(r.tag, tagDefinitions)
+	if r.id(&r.request) == "" {
+		r.request = r.example
+	}
+	ends := cmp.Or(r.ends, "Nothing is deleted: set retired to end its use.")
 	serve(a, operation{
-		id: "create" + r.title, tag: tagDefinitions, method: http.MethodPost, path: path, permission: access.ChangeCatalog,
+		id: "create" + r.title, tag: r.tag, method: http.MethodPost, path: path, permission: r.changing,
 		summary: "Define a " + r.one, description: "Defines a new " + r.one + ". An id that is taken is refused.",
 		params: []*huma.Param{idempotencyParam()}, status: http.StatusCreated, errors: []int{http.StatusConflict},
-		request: r.example, answer: r.example,
+		request: r.request, answer: r.example,
 	}, func(ctx context.Context, c call, in *W) (reply[W], error) {
 		out, err := define(ctx, a, c, &r, in, r.create)
 		out.place = path + "/" + r.id(in)
 		return out, err
 	})
 	serve(a, operation{
-		id: "list" + r.title + "s", tag: tagDefinitions, method: http.MethodGet, path: path, permission: access.ReadCatalog,
+		id: "list" + r.title + "s", tag: r.tag, method: http.MethodGet, path: path, permission: r.reading,
 		summary: "List " + r.many, description: "Lists the " + r.many + " by id, those out of use included.",
 		params: pageParams(), answer: Page[W]{Items: []W{r.example}},
 	}, func(_ context.Context, c call, _ *none) (reply[Page[W]], error) {
@@ -103,30 +116,30 @@ func defineResource[W any, D comparable](a *API, r resource[W, D]) {
 		return pageOf(a, c, r.many, seen, func(w W) string { return r.id(&w) })
 	})
 	serve(a, operation{
-		id: "read" + r.title, tag: tagDefinitions, method: http.MethodGet, path: path + "/{" + r.one + "}", permission: access.ReadCatalog,
+		id: "read" + r.title, tag: r.tag, method: http.MethodGet, path: path + "/{" + r.one + "}", permission: r.reading,
 		summary: "Read a " + r.one, description: "Tells what is defined under an id.",
 		params: []*huma.Param{r.param}, errors: []int{http.StatusNotFound}, answer: r.example,
 	}, func(ctx context.Context, c call, _ *none) (reply[W], error) { return readOne(ctx, a, c, &r) })
 	serve(a, operation{
-		id: "change" + r.title, tag: tagDefinitions, method: http.MethodPut, path: path + "/{" + r.one + "}", permission: access.ChangeCatalog,
-		summary: "Change a " + r.one, description: "Puts a whole new definition in the place of the one under this id. What is left out is empty then. Nothing is deleted: set retired to end its use.",
-		params: []*huma.Param{r.param, idempotencyParam()}, errors: []int{http.StatusNotFound}, request: r.example, answer: r.example,
+		id: "change" + r.title, tag: r.tag, method: http.MethodPut, path: path + "/{" + r.one + "}", permission: r.changing,
+		summary: "Change a " + r.one, description: "Puts a whole new definition in the place of the one under this id. What is left out is empty then. " + ends,
+		params: []*huma.Param{r.param, idempotencyParam()}, errors: []int{http.StatusNotFound}, request: r.request, answer: r.example,
 	}, func(ctx context.Context, c call, in *W) (reply[W], error) { return changeOne(ctx, a, c, &r, in) })
 }
 
-func readOne[W any, D comparable](ctx context.Context, a *API, c call, r *resource[W, D]) (reply[W], error) {
+func readOne[W, D any](ctx context.Context, a *API, c call, r *resource[W, D]) (reply[W], error) {
 	d, err := r.get(c.path(r.one))
 	if err != nil {
 		return reply[W]{}, err
 	}
 	w := r.show(d)
 	if r.hidden(c, &w) {
-		return reply[W]{}, a.Gate.Authorize(ctx, c.Caller, access.ReadCatalog, r.brand(&w))
+		return reply[W]{}, a.Gate.Authorize(ctx, c.Caller, r.reading, r.brand(&w))
 	}
 	return reply[W]{body: w}, nil
 }
 
-func changeOne[W any, D comparable](ctx context.Context, a *API, c call, r *resource[W, D], in *W) (out reply[W], err error) {
+func changeOne[W, D any](ctx context.Context, a *API, c call, r *resource[W, D], in *W) (out reply[W], err error) {
 	id := c.path(r.one)
 	if r.id(in) != "" && r.id(in) != id {
 		return out, &catalog.InvalidError{Field: "id", Reason: "is not the one in the path: send that, or define another " + r.one}
@@ -137,19 +150,19 @@ func changeOne[W any, D comparable](ctx context.Context, a *API, c call, r *reso
 		return out, err
 	}
 	was := r.show(before)
-	if err := a.Gate.Authorize(ctx, c.Caller, access.ChangeCatalog, r.brand(&was)); err != nil {
+	if err := a.Gate.Authorize(ctx, c.Caller, r.changing, r.brand(&was)); err != nil {
 		return out, err
 	}
 	return define(ctx, a, c, r, in, func(ctx context.Context, by string, d D) (D, error) {
-		if d == before {
+		if reflect.DeepEqual(d, before) {
 			return d, nil // as it is already: no entry is made of that
 		}
 		return r.change(ctx, by, d)
 	})
 }
 
-func define[W any, D comparable](ctx context.Context, a *API, c call, r *resource[W, D], in *W, put func(context.Context, string, D) (D, error)) (out reply[W], err error) {
-	if err := a.Gate.Authorize(ctx, c.Caller, access.ChangeCatalog, r.brand(in)); err != nil {
+func define[W, D any](ctx context.Context, a *API, c call, r *resource[W, D], in *W, put func(context.Context, string, D) (D, error)) (out reply[W], err error) {
+	if err := a.Gate.Authorize(ctx, c.Caller, r.changing, r.brand(in)); err != nil {
 		return out, err
 	}
 	d, err := r.read(in)

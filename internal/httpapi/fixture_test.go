@@ -58,6 +58,7 @@ func startWith(t testing.TB, rules string) *fixture {
 		Tree: s.Tree, Signer: s.Signer, Forms: s.Forms, Feed: s.Feed, Now: f.now, Log: s.Log, Version: "test", Rules: s.Rules, Attempts: s.Attempts,
 	})
 	f.api.Converse(s.Conversations)
+	f.api.KeepInStep(s.Sync)
 	f.http = httptest.NewServer(f.api.Handler())
 	t.Cleanup(func() {
 		f.http.Close()

@@ -47,6 +47,7 @@ func newDocument() *huma.OpenAPI {
 			{Name: tagRules, Description: "What the law and contracts ask, as data, and what the operator has changed."},
 			{Name: tagAttempts, Description: "Contacts made, tried or about to be made, which caps count."},
 			{Name: tagConversations, Description: "Ask people by message, and take in what they write."},
+			{Name: tagDestinations, Description: "Outside systems that are kept in step."},
 			{Name: tagChanges, Description: "Follow the ledger."},
 			{Name: tagLog, Description: "The public Merkle log, and proofs."},
 			{Name: tagHealth, Description: "Whether the node is well."},

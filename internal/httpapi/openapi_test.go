@@ -90,6 +90,8 @@ var replayOrder = []string{
 	"readRules", "readApplicable", "listSwitches", "putOverride", "listOverrides", "liftOverride", "putBan", "listBans", "liftBan", "putRelaxation", "listRelaxations", "liftRelaxation", "putDeclaration", "listDeclarations", "liftDeclaration",
 	"invitePerson", "listPeople", "readPerson", "changePerson", "linkPerson", "signPersonOut",
 	"reportAttempt", "reportAttempts", "confirmAttempt", "releaseAttempt",
+	"listDestinationKinds", "createDestination", "listDestinations", "readDestination", "changeDestination", "pauseDestination", "resumeDestination",
+	"backfillDestination", "replayDestination", "retryDestination", "readDestinationStatus", "listParked", "removeDestination",
 }
 
 // TestEveryExampleIsAnsweredAsDocumented sends each example of the document, and holds request and answer against it.

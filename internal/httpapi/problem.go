@@ -115,6 +115,9 @@ func known(err error) *Problem {
 	case errors.Is(err, ledger.ErrClosed):
 		return problem(http.StatusServiceUnavailable, "stopping", "The server is stopping", "", "Send the request again, to another node or in a moment.")
 	}
+	if p := ofDestinations(err); p != nil {
+		return p
+	}
 	return ofStorage(err)
 }
 

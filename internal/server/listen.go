@@ -42,6 +42,7 @@ func (s *Server) API(version string) *httpapi.API {
 		Confirm: s.confirmer(),
 	})
 	api.Converse(s.Conversations)
+	api.KeepInStep(s.Sync)
 	return api
 }
 

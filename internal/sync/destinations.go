@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"reflect"
 	"slices"
 	stdsync "sync"
 	"time"
@@ -87,6 +88,11 @@ func (ds *Destinations) Change(ctx context.Context, by string, d Destination) (D
 	}
 	if d.Kind != old.Kind {
 		return Destination{}, &InvalidError{"kind", "cannot be changed: define another destination"}
+	}
+	was := old
+	was.ReplayAfter, was.Backfill = nil, false // were done
+	if d.Sealed = old.Sealed; len(d.Secrets) == 0 && reflect.DeepEqual(d, was) {
+		return old, nil // as it is already
 	}
 	kept, err := ds.secrets(old)
 	if err != nil {

@@ -35,7 +35,7 @@ type items struct {
 const itemColumns = "subject, scope, seq, since, since_at, parked, attempts, due_at, code, reason"
 
 func scanItem(r store.Row) (Item, error) {
-	scope, err := parseScope(r.Text(1))
+	scope, err := ParseScope(r.Text(1))
 	it := Item{
 		Subject: ledger.SubjectID(r.Bytes(0)), Scope: scope, Seq: uint64(r.Int64(2)), Since: uint64(r.Int64(3)),
 		SinceAt: time.UnixMicro(r.Int64(4)).UTC(), Parked: r.Int64(5) != 0, Attempts: int(r.Int64(6)),
@@ -44,7 +44,8 @@ func scanItem(r store.Row) (Item, error) {
 	return it, err
 }
 
-func parseScope(s string) (consent.Scope, error) {
+// ParseScope reads what consent.Scope writes.
+func ParseScope(s string) (consent.Scope, error) {
 	parts := strings.Split(s, "/")
 	if len(parts) != 3 {
 		return consent.Scope{}, fmt.Errorf("scope %q: want brand/purpose/channel", s)

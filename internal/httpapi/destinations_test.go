@@ -1,0 +1,49 @@
+package httpapi_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+)
+
+func hook(settings map[string]any) map[string]any {
+	return map[string]any{
+		"id": "hook", "kind": "webhook", "name": "Hook", "settings": settings,
+		"secrets": map[string]any{"secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"},
+	}
+}
+
+func TestADestinationNeverShowsItsSecrets(t *testing.T) {
+	f := start(t)
+	good := map[string]any{"url": "https://example.com/hook"}
+	created := f.do(request{method: http.MethodPost, path: "/v1/destinations", body: hook(good)})
+	created.status(http.StatusCreated)
+	changed := hook(good)
+	changed["name"] = "Another name"
+	delete(changed, "secrets")
+	for _, a := range []answer{
+		created, f.do(request{method: http.MethodPut, path: "/v1/destinations/hook", body: changed}),
+		f.do(request{method: http.MethodGet, path: "/v1/destinations"}), f.do(request{method: http.MethodGet, path: "/v1/destinations/hook"}),
+		f.do(request{method: http.MethodPost, path: "/v1/destinations/hook/pause"}),
+	} {
+		if a.StatusCode >= 300 || strings.Contains(string(a.body), "whsec_") || strings.Contains(string(a.body), "sealed") {
+			t.Errorf("%s %s: %d %s", a.Request.Method, a.Request.URL.Path, a.StatusCode, a.body)
+		}
+	}
+	f.do(request{method: http.MethodDelete, path: "/v1/destinations/hook"}).status(http.StatusOK)
+	f.do(request{method: http.MethodGet, path: "/v1/destinations/hook"}).status(http.StatusNotFound)
+	f.do(request{method: http.MethodGet, path: "/v1/destinations/hook/status"}).status(http.StatusNotFound)
+}
+
+func TestADestinationThatCannotBeIsRefusedWithItsField(t *testing.T) {
+	f := start(t)
+	bad := hook(map[string]any{"url": "gopher://example.com"})
+	a := f.do(request{method: http.MethodPost, path: "/v1/destinations", body: bad})
+	a.status(http.StatusUnprocessableEntity)
+	if !strings.Contains(string(a.body), `"field":"url"`) && !strings.Contains(string(a.body), `"field": "url"`) {
+		t.Errorf("the problem does not name the field: %s", a.body)
+	}
+	bad = hook(map[string]any{"url": "https://example.com"})
+	bad["kind"] = "carrier pigeon"
+	f.do(request{method: http.MethodPost, path: "/v1/destinations", body: bad}).status(http.StatusUnprocessableEntity)
+}
