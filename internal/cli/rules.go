@@ -181,6 +181,43 @@ type wireApplicable struct {
 	Zones    []string   `json:"time_zones"`
 	Evidence []string   `json:"evidence"`
 	Rules    []wireRule `json:"rules"`
+	Terms    wireTerms  `json:"terms"`
+
+	Retention []struct {
+		Of   string `json:"of"`
+		For  string `json:"for"`
+		Rule string `json:"rule"`
+	} `json:"retention"`
+}
+
+// wireTerms is what the rules ask beside the moment of contact.
+type wireTerms struct {
+	Requires    wireTerm  `json:"requires"`
+	DoubleOptIn *wireTerm `json:"double_opt_in"`
+	Review      *wireTerm `json:"review"`
+	OptOut      struct {
+		Deadline *wireTerm `json:"deadline"`
+		Honour   *wireTerm `json:"honour"`
+	} `json:"opt_out"`
+}
+
+type wireTerm struct {
+	Value string `json:"value"`
+	Rule  string `json:"rule"`
+}
+
+func (w *wireTerms) pairs(t *table) {
+	for _, one := range []struct {
+		what string
+		term *wireTerm
+	}{
+		{"least consent", &w.Requires}, {"double opt-in", w.DoubleOptIn}, {"review a consent after", w.Review},
+		{"obey an opt-out within", w.OptOut.Deadline}, {"and honour it for", w.OptOut.Honour},
+	} {
+		if one.term != nil {
+			t.pair(one.what, one.term.Value+" ("+one.term.Rule+")")
+		}
+	}
 }
 
 func (w *wireApplicable) print(a *App) error {
@@ -188,6 +225,10 @@ func (w *wireApplicable) print(a *App) error {
 	t.pair("regions", strings.Join(w.Regions, ", "))
 	t.pair("time zones", strings.Join(w.Zones, ", "))
 	t.pair("evidence", strings.Join(w.Evidence, ", "))
+	w.Terms.pairs(t)
+	for _, r := range w.Retention {
+		t.pair("keep each "+r.Of+" for", r.For+" ("+r.Rule+")")
+	}
 	if err := t.flush(); err != nil {
 		return err
 	}

@@ -82,6 +82,7 @@ type ApplicableRules struct {
 	Zones    []string   `json:"time_zones" doc:"Every time zone in which the person may be; windows must be open in all."`
 	Evidence []string   `json:"evidence" doc:"By what they were found."`
 	Rules    []RuleText `json:"rules" doc:"The rules that speak, in the order in which they are judged."`
+	Terms    RuleTerms  `json:"terms" doc:"What they ask beside the moment of contact."`
 
 	Retention []Retention `json:"retention" doc:"For how long what is to be kept, the longest first within each kind."`
 }
@@ -107,7 +108,11 @@ func (a *API) ruleRoutes() {
 		id: "readApplicable", tag: tagRules, method: http.MethodPost, path: "/v1/rules/applicable", permission: access.ReadCatalog,
 		summary: "Ask which rules apply", description: "Tells where the person at a number may be, by what that is known, and every rule that speaks about contact with them. No consent is assumed.",
 		request: RulesQuestion{Number: "+12025550123", Purpose: "marketing", Channel: "sms"},
-		answer:  ApplicableRules{Regions: []string{"US-DC"}, Zones: []string{"America/New_York"}, Evidence: []string{"number_prefix"}, Rules: []RuleText{example}, Retention: []Retention{{Of: "consent", For: "P5Y", From: "creation", Rule: "us.retention_consent"}}},
+		answer: ApplicableRules{
+			Regions: []string{"US-DC"}, Zones: []string{"America/New_York"}, Evidence: []string{"number_prefix"}, Rules: []RuleText{example},
+			Terms:     RuleTerms{Requires: TermBy{"express_written", "us.consent_text_marketing"}, OptOut: OptOutTerms{Deadline: &TermBy{"10 business_days", "us.opt_out"}}},
+			Retention: []Retention{{Of: "consent", For: "P5Y", From: "creation", Rule: "us.retention_consent"}},
+		},
 	}, a.readApplicable)
 	a.ruleChangeRoutes()
 }
@@ -192,7 +197,7 @@ func (a *API) readApplicable(ctx context.Context, c call, in *RulesQuestion) (ou
 	where := rules.Whereabouts(&q)
 	out.body = ApplicableRules{
 		Regions: append([]string{}, where.Regions...), Zones: append([]string{}, where.Zones...),
-		Evidence: append([]string{}, j.Evidence.Words()...), Rules: []RuleText{},
+		Evidence: append([]string{}, j.Evidence.Words()...), Rules: []RuleText{}, Terms: termsOf(rules, &q),
 	}
 	for _, i := range rules.Applicable(&q) {
 		out.body.Rules = append(out.body.Rules, ruleOf(rules, i))
