@@ -53,7 +53,7 @@ type Config struct {
 	Log      *slog.Logger
 
 	Citations check.Citations
-	Rules     *rulebook.Book // nil: wordings are held against no rules
+	Rules     *rulebook.Book // nil: consent alone decides, and wordings are held against no rules
 }
 
 // Prefix is the path under which the console is served; it must be mounted there.
@@ -132,6 +132,10 @@ func (s *console) routes() {
 	s.page("POST /console/lists", access.ChangeLists, s.createList)
 	s.page("GET /console/lists/{id}", access.ReadCatalog, s.list)
 	s.page("POST /console/lists/{id}", access.ChangeLists, s.editList)
+
+	s.page("GET /console/rules", access.ReadCatalog, s.rules)
+	s.page("GET /console/rules/{pack}", access.ReadCatalog, s.rulePack)
+	s.page("POST /console/rules/change/{kind}", access.ChangeRules, s.changeRule)
 
 	s.page("GET /console/definitions", access.ReadCatalog, s.definitions)
 	s.page("POST /console/brands", access.ChangeCatalog, s.putBrand)

@@ -19,6 +19,7 @@ import (
 	"github.com/consentline/consentline/internal/credential"
 	forms "github.com/consentline/consentline/internal/form"
 	"github.com/consentline/consentline/internal/ledger"
+	"github.com/consentline/consentline/internal/rulebook"
 	"github.com/consentline/consentline/internal/suppression"
 )
 
@@ -144,6 +145,7 @@ var navigation = []navItem{
 	{"/console/wordings", "Wording", access.ReadCatalog},
 	{"/console/forms", "Forms", access.ReadCatalog},
 	{"/console/lists", "Lists", access.ReadCatalog},
+	{"/console/rules", "Rules", access.ReadCatalog},
 	{"/console/definitions", "Brands, purposes, senders", access.ReadCatalog},
 	{"/console/staff", "Staff and roles", access.ManagePeople},
 	{"/console/keys", "Keys", access.ManageKeys},
@@ -274,7 +276,10 @@ func (f *form) wrong(err error) error {
 	var l *suppression.InvalidError
 	var k *access.InvalidError
 	var p *credential.InvalidError
+	var r *rulebook.InvalidError
 	switch {
+	case errors.As(err, &r):
+		f.Field, f.Problem = r.Field, r.Reason
 	case errors.As(err, &a):
 		f.Field, f.Problem = a.Field, a.Reason
 	case errors.As(err, &c):

@@ -10,7 +10,7 @@ import (
 
 var pages = []string{
 	"/console/", "/console/?days=30", "/console/?days=365", "/console/number", "/console/conflicts", "/console/requests", "/console/wordings",
-	"/console/wordings/harbour-en", "/console/lists", "/console/lists/litigants", "/console/definitions", "/console/brands/default", "/console/forms", "/console/keys", "/console/staff", "/console/audit",
+	"/console/wordings/harbour-en", "/console/lists", "/console/lists/litigants", "/console/rules", "/console/rules/us", "/console/definitions", "/console/brands/default", "/console/forms", "/console/keys", "/console/staff", "/console/audit",
 }
 
 var loaded = regexp.MustCompile(`(?:<link[^>]*href|<img[^>]*src|<script[^>]*src)="([^"]+)"`)
