@@ -231,7 +231,7 @@ func creates(r *http.Request) creation {
 	switch last {
 	case "messages":
 		return message
-	case "calls":
+	case "calls", "participants": // of a conference, which calls them
 		return voice
 	}
 	return nothing

@@ -241,6 +241,7 @@ func TestWhatIsNotAllowedIsRefusedInTwiliosForm(t *testing.T) {
 		"an unknown sender":          {path: messages, form: to(alice, "MessagingServiceSid", "MG2"), status: 400, code: 21610},
 		"a sender without a purpose": {path: messages, form: to(alice, "MessagingServiceSid", "", "From", "+12025550198"), status: 400, code: 21610},
 		"a call":                     {path: "/2010-04-01/Accounts/AC1/Calls.json", form: url.Values{"To": {"+12025550124"}, "From": {"+12025550199"}, "Url": {"https://example.com"}}, status: 400, code: 21610},
+		"a conference's participant": {path: "/2010-04-01/Accounts/AC1/Conferences/CF1/Participants.json", form: url.Values{"To": {"+12025550124"}, "From": {"+12025550199"}}, status: 400, code: 21610},
 		"without .json":              {path: "/2010-04-01/Accounts/AC1/Messages", form: to(bob), status: 400, code: 21610},
 		"as XML":                     {path: "/2010-04-01/Accounts/AC1/Messages.xml", form: to(bob), status: 400, code: 21610},
 		"in the old place":           {path: "/2010-04-01/Accounts/AC1/SMS/Messages.json", form: to(bob), status: 400, code: 21610},
@@ -266,7 +267,8 @@ func TestWhatCreatesNothingPasses(t *testing.T) {
 	f := open(t, nil, nil)
 	for _, c := range []struct{ method, path string }{
 		{http.MethodGet, messages}, {http.MethodPost, "/2010-04-01/Accounts/AC1/Messages/SM1.json"}, {http.MethodDelete, "/2010-04-01/Accounts/AC1/Messages/SM1.json"},
-		{http.MethodPost, "/2010-04-01/Accounts/AC1/Calls/CA1.json"}, {http.MethodPost, "/v1/Services"}, {http.MethodGet, "/"},
+		{http.MethodPost, "/2010-04-01/Accounts/AC1/Calls/CA1.json"},
+		{http.MethodPost, "/2010-04-01/Accounts/AC1/Conferences/CF1/Participants/CA1.json"}, {http.MethodPost, "/v1/Services"}, {http.MethodGet, "/"},
 	} {
 		r, _ := http.NewRequest(c.method, f.server.URL+c.path+"?a=b%20c", strings.NewReader("Status=completed"))
 		if a := f.do(t, r); a.status != 200 || len(f.got) != 1 || f.got[0].URL.RequestURI() != c.path+"?a=b%20c" || f.bodies[0] != "Status=completed" && c.method != http.MethodGet {

@@ -24,6 +24,17 @@ func TestEveryKindHasEnglishWordsAndEveryPlaceholderIsFilled(t *testing.T) {
 	}
 }
 
+// TestWhoeverSaysNoIsAnsweredInTheirLanguage holds for every language in which people are understood.
+func TestWhoeverSaysNoIsAnsweredInTheirLanguage(t *testing.T) {
+	for _, language := range []string{"en", "fr", "es", "pt", "de", "it", "nl", "sv", "nb", "da", "is", "fi", "af", "zu", "hi", "ar", "ja", "zh"} {
+		for _, kind := range []Kind{StoppedPurpose, StoppedTexts, StoppedCalls, StoppedAll} {
+			if _, ok := Default().words[key{kind, language}]; !ok {
+				t.Errorf("%s has no words in %s", kind, language)
+			}
+		}
+	}
+}
+
 func TestTheNearestLanguageIsSpoken(t *testing.T) {
 	for language, want := range map[string]string{
 		"fr-CA": "désinscrit", "de": "abgemeldet", "nn": "avmeldt", "no": "avmeldt", "en-GB": "unsubscribed", "xx": "unsubscribed", "": "unsubscribed",
