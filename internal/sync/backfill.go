@@ -19,7 +19,7 @@ func (r *runner) backfill(ctx context.Context) (more bool, err error) {
 	last, err := r.ledger.Subjects(ctx, place, windowSize, func(who ledger.Subject) error {
 		for _, h := range who.Records {
 			if r.definition.Wants(who.Number, h.Scope) {
-				changes = append(changes, newChange(who.ID, who.Number, h, max(h.Record.Entry, 1)))
+				changes = append(changes, newChange(who, h, max(h.Record.Entry, 1)))
 			}
 		}
 		return nil

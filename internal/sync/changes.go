@@ -31,7 +31,7 @@ func changesOf(w *ledger.Window, f *Filter, events bool) []Change {
 			if !reaches(act, h.Scope) || !f.Wants(who.Number, h.Scope) {
 				continue
 			}
-			c := newChange(who.ID, who.Number, h, e.Seq)
+			c := newChange(who, h, e.Seq)
 			c.RecordedAt, c.Act = e.RecordedAt, act
 			if act.Kind.Restricts() {
 				c.restrictions = []place{{e.Seq, e.RecordedAt}}
@@ -54,9 +54,10 @@ func reaches(a consent.Act, s consent.Scope) bool {
 	return a.Scope == s || a.Kind.Restricts() && s.Concrete() && a.Scope.Covers(s)
 }
 
-func newChange(id ledger.SubjectID, n phone.Number, h ledger.Held, seq uint64) Change {
+func newChange(who ledger.Subject, h ledger.Held, seq uint64) Change {
 	return Change{
-		ID: fmt.Sprintf("%x-%d-%s", id[:6], seq, h.Scope), Seq: seq, Subject: id, Number: n, Scope: h.Scope, Record: h.Record,
+		ID: fmt.Sprintf("%x-%d-%s", who.ID[:6], seq, h.Scope), Seq: seq, Subject: who.ID, Number: who.Number,
+		Scope: h.Scope, Record: h.Record, Records: who.Records,
 	}
 }
 

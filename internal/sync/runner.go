@@ -283,7 +283,7 @@ func (r *runner) again(ctx context.Context) (more bool, err error) {
 		}
 		for _, h := range who.Records {
 			if h.Scope == it.Scope {
-				c := newChange(who.ID, who.Number, h, max(it.Seq, h.Record.Entry))
+				c := newChange(who, h, max(it.Seq, h.Record.Entry))
 				c.restrictions = restrictions
 				changes = append(changes, c)
 			}

@@ -31,6 +31,7 @@ type Change struct {
 	Number     phone.Number
 	Scope      consent.Scope // may have wildcards: "no texts at all" is a scope that nobody ever said yes in
 	Record     consent.Record
+	Records    []Held      // all that is on record of the person
 	Act        consent.Act // what was done; zero when the change was not made by an act, as in a backfill
 
 	restrictions []place // the entries that restrict and that this change tells of
@@ -43,6 +44,9 @@ type place struct {
 	seq uint64
 	at  time.Time
 }
+
+// Held is what is on record in one scope.
+type Held = ledger.Held
 
 // Status is how the number stands in the scope at a moment.
 func (c *Change) Status(at time.Time) consent.Status { return c.Record.At(at) }

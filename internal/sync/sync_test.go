@@ -20,8 +20,10 @@ func TestInAFailingWorldAllAgreeAtRest(t *testing.T) {
 	systems := map[string]*system{
 		"batching": newSystem(1, sync.Limits{Batch: 25, InFlight: 2}, failing, throttling, silentAfterTaking, someLater),
 		"single":   newSystem(2, sync.Limits{Batch: 1, InFlight: 8}, failing, throttling, silentAfterTaking, someLater),
+		"groups":   newSystem(4, sync.Limits{Batch: 10, InFlight: 3}, failing, silentAfterTaking, someLater),
 		"events":   newSystem(3, sync.Limits{Batch: 1, InFlight: 4, Events: true}, failing, throttling, silentAfterTaking, someLater),
 	}
+	systems["groups"].mapping = mapping(t, map[string]string{texts.String(): "texts", calls.String(): "calls"})
 	for id, s := range systems {
 		w.define(id, s)
 	}
@@ -57,11 +59,30 @@ func agrees(t *testing.T, w *world, id string, s *system) {
 		if err != nil {
 			continue // nothing was ever said of it
 		}
+		s.agreesOn(t, id, i, who.Number.String(), who.Records)
 		for _, h := range who.Records {
 			got, told := s.believes[who.Number.String()+" "+h.Scope.String()]
 			if want := h.Record.Allows(time.Now()); !told || got != want {
 				t.Errorf("%s believes %t (told %t) of number %d in %s, the ledger says %t", id, got, told, i, h.Scope, want)
 			}
+		}
+	}
+}
+
+// agreesOn holds a system's groups against the records: where there is none, a wide no means no.
+func (s *system) agreesOn(t *testing.T, id string, i int, number string, records []sync.Held) {
+	t.Helper()
+	for _, to := range s.mapping {
+		want, matters := false, false
+		for _, h := range records {
+			if h.Scope == to.Scope {
+				want, matters = h.Record.Allows(time.Now()), true
+				break
+			}
+			matters = matters || h.Scope.Covers(to.Scope)
+		}
+		if got, told := s.believes[number+" "+to.Value]; told != matters || got != want {
+			t.Errorf("%s holds %t (told %t) of number %d in group %s, the ledger says %t (matters %t)", id, got, told, i, to.Value, want, matters)
 		}
 	}
 }

@@ -141,8 +141,9 @@ func (w *world) settled(id string) bool {
 
 // system is an outside system with a mood: whatever it was told last of a number and scope is what it believes.
 type system struct {
-	limits sync.Limits
-	mood   func(*rand.Rand) mood
+	limits  sync.Limits
+	mapping sync.Mapping // of a system that holds groups; nil: it holds scopes
+	mood    func(*rand.Rand) mood
 
 	mu       stdsync.Mutex
 	rand     *rand.Rand
@@ -208,6 +209,9 @@ func (s *system) Deliver(_ context.Context, changes []sync.Change) []error {
 
 func (s *system) take(changes ...sync.Change) {
 	for _, c := range changes {
+		for _, to := range s.mapping.Targets(&c, time.Now()) {
+			s.believes[c.Number.String()+" "+to.Value] = to.Granted
+		}
 		key := c.Number.String() + " " + c.Scope.String()
 		if c.Seq < s.seq[key] {
 			s.undone++
