@@ -59,6 +59,10 @@ bench-nodes: tools ## measure several nodes on PostgreSQL: visible everywhere, c
 	$(GO) test -run '^$$' -bench Visible -benchtime 200x -timeout 30m ./internal/server
 	$(GO) test -run '^$$' -bench 'AtRest|Join' -benchtime 3x -timeout 30m ./internal/server
 
+.PHONY: bench-pages
+bench-pages: ## render every page of the console over a million records, in at most 50 ms each
+	$(GO) test ./internal/console -run '^$$' -bench Pages -benchtime 20x -timeout 30m -records 1000000
+
 .PHONY: fuzz
 fuzz: ## run every fuzz target for ten seconds
 	@for p in $$($(GO) list $(PACKAGES)); do \
