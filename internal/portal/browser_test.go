@@ -76,6 +76,34 @@ func TestInABrowserTheKeyboardIsEnoughToSayYesAndNo(t *testing.T) {
 	}
 }
 
+// Going back after a form was sent, or reloading what it answered, records nothing again.
+func TestInABrowserGoingBackSendsNothingAgain(t *testing.T) {
+	f := start(t)
+	f.newsletter()
+	c := browser.Start(t, f.http.URL)
+	c.Visit(f.http.URL + "/o/news?lang=en")
+	c.Run(chromedp.SendKeys("#number", alice, chromedp.ByQuery), chromedp.Click("#b0", chromedp.ByQuery))
+	c.Press("form button")
+	head := f.head()
+	if _, err := chromedp.RunResponse(c.Context, chromedp.Reload()); err != nil {
+		t.Fatal(err)
+	}
+	c.Run(chromedp.NavigateBack(), chromedp.WaitReady("#number", chromedp.ByQuery))
+	if f.head() != head {
+		t.Errorf("going back and reloading left %d entries", f.head()-head)
+	}
+	path := f.link(alice) + "?lang=en"
+	c.Visit(f.http.URL + path)
+	c.Run(chromedp.Click("#c0", chromedp.ByQuery))
+	c.Press("#choices button")
+	head = f.head()
+	c.Run(chromedp.NavigateBack(), chromedp.WaitReady("#choices", chromedp.ByQuery))
+	c.Press("#choices button")
+	if got := f.status(alice); f.head() != head || got != consent.StatusWithdrawn {
+		t.Errorf("sending the page that lay behind made the record %s and left %d entries", got, f.head()-head)
+	}
+}
+
 // A shop on another origin shows the form within its page: the frame grows with it, takes the yes, and says where it was.
 func TestInABrowserAFormStandsWithinAPageOfAnotherSite(t *testing.T) {
 	f := start(t)
