@@ -30,12 +30,12 @@ type Parts struct {
 	Providers *providers.Set
 	Now       func() time.Time
 
-	Texts         *texts.Set
-	Keywords      *reply.Set
-	OptIn         optin.Settings
-	LinkBase      string // what links of confirmation begin with; empty: there are none
-	Listed        func(phone.Number, consent.BrandID) bool
-	RevokeAllFrom time.Time
+	Texts    *texts.Set
+	Keywords *reply.Set
+	OptIn    optin.Settings
+	LinkBase string // what links of confirmation begin with; empty: there are none
+	Listed   func(phone.Number, consent.BrandID) bool
+	EndsAll  func(phone.Number, time.Time) (rule string, ends bool)
 }
 
 // Conversations is everything that talks with people, put together.
@@ -63,7 +63,7 @@ func Open(ctx context.Context, p Parts) (*Conversations, error) {
 	})
 	c := &Conversations{Providers: p.Providers, Inbox: New(Config{
 		Ledger: p.Ledger, Catalog: p.Catalog, DB: p.DB, Vault: p.Vault, Outbox: box, OptIns: requests, Programmes: programmes,
-		Now: p.Now, Texts: p.Texts, Keywords: p.Keywords, RevokeAllFrom: p.RevokeAllFrom,
+		Now: p.Now, Texts: p.Texts, Keywords: p.Keywords, EndsAll: p.EndsAll,
 	})}
 	box.Settled = c.refused
 	c.SMPP = &smpp.Inbox{DB: p.DB, Vault: p.Vault, Now: p.Now, Take: func(ctx context.Context, events []messaging.Event) error {

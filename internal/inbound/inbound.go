@@ -42,9 +42,10 @@ type Config struct {
 	Texts    *texts.Set // nil: the built-in words
 	Keywords *reply.Set // nil: the built-in words
 
-	// RevokeAllFrom is from when a STOP in the United States ends all contact by the brand that needs consent, and not
-	// only what the sender sends (47 CFR 64.1200(a)(10), postponed to 31 January 2027 by DA 26-12). Zero: that day.
-	RevokeAllFrom time.Time
+	// EndsAll says by which rule, if by any, a STOP from a number ends all contact by the brand that needs consent, and
+	// not only what the sender sends. Nil: by 47 CFR 64.1200(a)(10) in the United States, from the day to which DA 26-12
+	// postponed it.
+	EndsAll func(phone.Number, time.Time) (rule string, ends bool)
 }
 
 // Inbox takes in events. It is safe for concurrent use.
@@ -57,8 +58,8 @@ func New(c Config) *Inbox {
 	if c.Texts == nil {
 		c.Texts = texts.Default()
 	}
-	if c.RevokeAllFrom.IsZero() {
-		c.RevokeAllFrom = time.Date(2027, 1, 31, 0, 0, 0, 0, time.UTC)
+	if c.EndsAll == nil {
+		c.EndsAll = revokeAll
 	}
 	return &Inbox{c}
 }

@@ -2,6 +2,7 @@ package inbound
 
 import (
 	"strings"
+	"time"
 
 	"github.com/consentline/consentline/internal/consent"
 	"github.com/consentline/consentline/internal/messaging/texts"
@@ -31,8 +32,8 @@ func (b *Inbox) stopScopes(t *Taken) ([]consent.Scope, texts.Kind) {
 			{Brand: brand, Purpose: consent.Any, Channel: consent.VoiceLive}, {Brand: brand, Purpose: consent.Any, Channel: consent.VoiceAuto},
 		}, texts.StoppedCalls
 	}
-	if phone.Region(t.number) == "US" && !b.Now().Before(b.RevokeAllFrom) {
-		t.Rule = ruleRevokeAll
+	if rule, ends := b.EndsAll(t.number, b.Now()); ends {
+		t.Rule = rule
 		return []consent.Scope{{Brand: brand, Purpose: consent.Any}}, texts.StoppedAll
 	}
 	t.Rule = ruleSender
@@ -40,6 +41,11 @@ func (b *Inbox) stopScopes(t *Taken) ([]consent.Scope, texts.Kind) {
 		return []consent.Scope{{Brand: brand, Purpose: t.sender.Purpose, Channel: t.sender.Channel}}, texts.StoppedPurpose
 	}
 	return messages(brand), texts.StoppedTexts
+}
+
+// revokeAll is what holds where no rules are asked.
+func revokeAll(n phone.Number, at time.Time) (rule string, ends bool) {
+	return ruleRevokeAll, phone.Region(n) == "US" && !at.Before(time.Date(2027, 1, 31, 0, 0, 0, 0, time.UTC))
 }
 
 func messages(brand consent.BrandID) []consent.Scope {

@@ -41,6 +41,9 @@ func (s *Server) openConversations(ctx context.Context) (err error) {
 	parts := inbound.Parts{
 		Ledger: s.Ledger, Catalog: s.Catalog, DB: s.db, Vault: s.vault, Providers: set, Now: s.Now, Listed: s.listed, OptIn: s.config.OptIn,
 	}
+	if s.Rules != nil {
+		parts.EndsAll = s.Rules.EndsAll
+	}
 	if base := s.config.Providers.PublicURL; base != "" {
 		parts.LinkBase = strings.TrimRight(base, "/") + portal.ConfirmPath
 	}
