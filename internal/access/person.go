@@ -94,7 +94,9 @@ func (p *Person) validate() error {
 	return nil
 }
 
-func notInLogin(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }
+func notInLogin(r rune) bool {
+	return unicode.IsSpace(r) || unicode.IsControl(r) || r == utf8.RuneError
+}
 
 // PersonChange is what may be changed about a person; nil leaves a field as it is.
 type PersonChange struct {

@@ -104,7 +104,7 @@ func digitsInARow(text string) (most int) {
 		switch {
 		case unicode.IsDigit(r):
 			n++
-		case !strings.ContainsRune(" -.()/", r):
+		case !strings.ContainsRune(" -.()", r):
 			n = 0
 		}
 		most = max(most, n)
