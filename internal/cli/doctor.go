@@ -18,8 +18,10 @@ import (
 )
 
 type doctorCmd struct {
-	Data string `default:"./consentline-data" env:"CONSENTLINE_DATA" placeholder:"DIR" help:"The data directory to look at."`
-	Full bool   `help:"Verify the whole public log, not only its last stretch."`
+	Data      string `default:"./consentline-data" env:"CONSENTLINE_DATA" placeholder:"DIR" help:"The data directory to look at."`
+	Database  string `env:"CONSENTLINE_DATABASE" placeholder:"URL" help:"The PostgreSQL database of a node, to be looked at where its server does not run."`
+	MasterKey string `env:"CONSENTLINE_MASTER_KEY" placeholder:"FILE" help:"The key file that all nodes share. Left out: master.key in the data directory."`
+	Full      bool   `help:"Verify the whole public log, not only its last stretch."`
 	jsonFlag
 }
 
@@ -31,6 +33,7 @@ Stop the server for the checks that need the database to themselves.
 
 Examples:
   consentline doctor --data /var/lib/consentline
+  consentline doctor --data /var/lib/consentline --database postgres://consentline_node@db/consentline --master-key /etc/consentline/master.key
   consentline doctor --json`
 }
 
@@ -117,6 +120,9 @@ func (e *examination) directory() finding {
 func (e *examination) keyFile() finding {
 	const name = "master key"
 	path := filepath.Join(e.dir, "master.key")
+	if e.cmd.MasterKey != "" {
+		path = e.cmd.MasterKey
+	}
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -180,6 +186,17 @@ func (e *examination) sync() finding {
 // ledger looks through the server, if one runs, or opens the directory.
 func (e *examination) ledger(ctx context.Context) {
 	t := target{Data: e.dir}
+	if e.cmd.Database != "" {
+		conn, ok := t.throughSocket(ctx)
+		if !ok {
+			e.add(finding{Name: "server", State: stateSkipped, Detail: "none runs on this directory"})
+			e.database(ctx)
+			return
+		}
+		if err := conn.close(); err != nil {
+			e.add(wrong("socket", err, ""))
+		}
+	}
 	conn, err := t.connect(ctx, e.app, mustExist)
 	if err != nil {
 		e.add(wrong("open", err, ""))

@@ -56,6 +56,9 @@ func (t *target) connect(ctx context.Context, a *App, o opening) (*connection, e
 	}
 	if o == mustExist {
 		if _, err := os.Stat(filepath.Join(t.Data, "consentline.db")); errors.Is(err, fs.ErrNotExist) {
+			if c, ok := t.throughSocket(ctx); ok { // of a node whose database is elsewhere
+				return c, nil
+			}
 			return nil, fmt.Errorf("there is no ledger in %s: name its directory with --data, or its server with --server, or make one with: consentline serve --data %s", t.Data, t.Data)
 		}
 	}

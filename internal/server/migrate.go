@@ -33,13 +33,13 @@ var ErrNoLedger = errors.New("there is no ledger yet")
 
 // Schema tells which schema a deployment's database has, and writes nothing.
 func Schema(ctx context.Context, c Config) (Migration, error) {
-	return migrating(ctx, c, func(store.DB, Migration) error { return nil })
+	return migrating(ctx, c, withKey, func(store.DB, Migration) error { return nil })
 }
 
 // Migrate brings a deployment's database to this program's schema. Of two that migrate at once the second waits and
 // finds nothing left to do. The master key is needed only where it is to be held against the data.
 func Migrate(ctx context.Context, c Config) (Migration, error) {
-	return migrating(ctx, c, func(db store.DB, m Migration) error {
+	return migrating(ctx, c, withKey, func(db store.DB, m Migration) error {
 		if m.Current() {
 			return nil
 		}
@@ -47,8 +47,16 @@ func Migrate(ctx context.Context, c Config) (Migration, error) {
 	})
 }
 
+// keyUse says whether the master key is held against the data before anything is done.
+type keyUse bool
+
+const (
+	withKey    keyUse = true
+	withoutKey keyUse = false
+)
+
 // migrating opens the database as Open would, refuses what Open would refuse, and hands it to fn.
-func migrating(ctx context.Context, c Config, fn func(store.DB, Migration) error) (m Migration, err error) {
+func migrating(ctx context.Context, c Config, k keyUse, fn func(store.DB, Migration) error) (m Migration, err error) {
 	s := &Server{DataDir: c.DataDir, config: c}
 	if c.Database == "" {
 		if _, err := os.Stat(s.embedded()); errors.Is(err, os.ErrNotExist) {
@@ -59,7 +67,7 @@ func migrating(ctx context.Context, c Config, fn func(store.DB, Migration) error
 		}
 		defer func() { err = errors.Join(err, s.lock.release()) }()
 	}
-	if _, err := os.Stat(s.keyFile()); err == nil || c.MasterKeyFile != "" {
+	if _, err := os.Stat(s.keyFile()); k == withKey && (err == nil || c.MasterKeyFile != "") {
 		master, err := vault.ReadKeyFile(s.keyFile())
 		if err != nil {
 			return m, err

@@ -137,6 +137,8 @@ type Server struct {
 
 	messages *filelog.Messenger
 
+	noted uint64 // the entry that reached.json tells of; belongs to the job that writes it, and then to Close
+
 	leads atomic.Bool // this node does what one does for all of them
 
 	applying stdsync.Mutex // held while the index is loaded or changed
@@ -195,6 +197,9 @@ func (s *Server) openStore(ctx context.Context) error {
 		return err
 	}
 	if err := s.db.Read(ctx, func(tx store.Tx) error { return ledger.Moved(ctx, tx) }); err != nil {
+		return err
+	}
+	if err := lost(ctx, s.db, s.reachedPath()); err != nil {
 		return err
 	}
 	lease, settle := s.openNode()
@@ -279,6 +284,7 @@ func (s *Server) startJobs() {
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	s.jobs.Go(func() { s.forgetAttempts(ctx) })
+	s.jobs.Go(func() { s.repeat(ctx, "reached", time.Second, s.noteReached) })
 	if db, shared := s.db.(*postgres.DB); shared && s.Node != nil {
 		s.jobs.Go(func() { s.followAttempts(ctx) })
 		s.jobs.Go(func() {
@@ -307,6 +313,10 @@ func (s *Server) Close() error {
 		s.jobs.Wait()
 	}
 	err := s.closeConversations()
+	if s.stop != nil {
+		_, noted := s.noteReached(context.Background())
+		err = errors.Join(err, noted)
+	}
 	if s.db != nil {
 		err = errors.Join(err, s.db.Close())
 	}
