@@ -35,6 +35,9 @@ func (b *builder) finish() (*Set, error) {
 	if err := b.indexAll(); err != nil {
 		return nil, err
 	}
+	if err := b.channels(); err != nil {
+		return nil, err
+	}
 	b.forenames()
 	b.openers()
 	for _, words := range []map[string]entry{s.lexicon, s.stems} {
@@ -46,6 +49,28 @@ func (b *builder) finish() (*Set, error) {
 	s.stemBounds()
 	b.slips()
 	return s, nil
+}
+
+// channels numbers each language's words for what comes.
+func (b *builder) channels() error {
+	for _, lang := range b.tongues() {
+		var c channels
+		for _, class := range []struct {
+			name string
+			set  *uint16
+		}{{"messages", &c.messages}, {"calls", &c.calls}, {"callv", &c.calling}, {"marketing", &c.marketing}} {
+			if b.classes[lang+"."+class.name] == nil {
+				continue
+			}
+			id, err := b.element(lang, "<"+class.name+">")
+			if err != nil {
+				return err
+			}
+			*class.set = id
+		}
+		b.set.channels[lang] = c
+	}
+	return nil
 }
 
 // indexAll files every pattern, and every frame in the words of each language that has them.

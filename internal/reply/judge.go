@@ -36,7 +36,7 @@ func (s *Set) afterRefusal(core []token, region string) (keyword, bool) {
 			continue
 		}
 		no, ok := s.keyword(join(core[:i], typed), region)
-		if ok && (no.label == Ambiguous || no.label == None) && (no.lang == k.lang || k.lang == undetermined) {
+		if ok && (no.label == Ambiguous || no.label == None) && (no.lang == k.lang || no.shared || k.shared || k.lang == undetermined) {
 			return k, true
 		}
 	}
@@ -107,16 +107,17 @@ func (s *Set) keyword(words, region string) (keyword, bool) {
 // byKeyword gives a keyword's meaning. A grant must have been typed exactly; with anything around it it asks for a
 // confirmation. A bare yes grants only what was asked for.
 func (s *Set) byKeyword(k keyword, m *message, in Input, exact bool) Result {
-	res := Result{Label: k.label, Scope: k.scope, Language: tag(k.lang), Rule: k.lang + "/keyword"}
+	lang := k.language()
+	res := Result{Label: k.label, Scope: k.scope, Language: tag(lang), Rule: lang + "/keyword"}
 	switch {
 	case k.label == affirm && in.Pending && exact && !m.asks:
 		res.Label = OptIn
 	case k.label == affirm:
-		return Result{Label: None, Rule: k.lang + "/yes-unasked", Language: tag(k.lang)}
+		return Result{Label: None, Rule: lang + "/yes-unasked", Language: tag(lang)}
 	case k.label == OptIn && (!exact || m.asks):
-		res.Label, res.Rule = Ambiguous, k.lang+"/keyword-inexact"
+		res.Label, res.Rule = Ambiguous, lang+"/keyword-inexact"
 	case k.label == OptOut && m.laughs && k.scope == Purpose:
-		res.Label, res.Scope, res.Rule = Ambiguous, NoScope, k.lang+"/banter"
+		res.Label, res.Scope, res.Rule = Ambiguous, NoScope, lang+"/banter"
 	}
 	return res
 }
@@ -205,7 +206,7 @@ func tag(lang string) string {
 // verdict gathers what the patterns of a message say.
 type verdict struct {
 	out       *pattern
-	scopes    scopes
+	matches   []match
 	bareOnly  bool
 	final     bool      // no condition tempers it
 	langs     languages // those of the withdrawals, but for words that belong to several
@@ -213,7 +214,8 @@ type verdict struct {
 	help      *pattern
 }
 
-func (v *verdict) add(p *pattern) {
+// add takes a pattern's meaning in, in the scope that the words which matched it say.
+func (v *verdict) add(p *pattern, scope Scope, at span) {
 	switch p.label {
 	case OptOut:
 		if v.out == nil {
@@ -223,7 +225,7 @@ func (v *verdict) add(p *pattern) {
 		}
 		v.bareOnly = v.bareOnly && p.bare
 		v.langs |= p.bit &^ 1
-		v.scopes |= scopeBit(p.scope)
+		v.matches = append(v.matches, match{scope, at})
 	case Ambiguous:
 		if v.ambiguous == nil {
 			v.ambiguous = p
@@ -240,21 +242,21 @@ func (v *verdict) add(p *pattern) {
 // an override.
 func (s *Set) sentences(m *message) (Result, bool) {
 	var v verdict
-	s.each(s.overrides, m, false, func(p *pattern, _, _ int) {
-		v.add(p)
+	s.each(s.overrides, m, false, func(p *pattern, from, to int) {
+		v.add(p, p.scope, span{from, to})
 		v.final = true
 	})
 	s.hide(m)
 	s.mask(m)
 	var outs []span
 	s.each(s.phrases, m, false, func(p *pattern, from, to int) {
-		v.add(p)
+		v.add(p, s.said(p, m.tokens[from:to]), span{from, to})
 		if p.label == OptOut {
 			outs = append(outs, span{from, to})
 		}
 	})
 	if v.out == nil {
-		s.gather(s.bags, m, func(p *pattern, _ []token, _ uint64) { v.add(p) })
+		s.gather(s.bags, m, func(p *pattern, sentence []token, _ uint64) { v.add(p, s.said(p, sentence), span{}) })
 	}
 	if v.out != nil {
 		temper := s.tempering(m, outs, v.langs)
@@ -264,7 +266,7 @@ func (s *Set) sentences(m *message) (Result, bool) {
 		case m.laughs && v.bareOnly:
 			return Result{Label: Ambiguous, Rule: v.out.lang + "/banter", Language: tag(v.out.lang)}, true
 		}
-		return found(v.out, OptOut, v.scopes.widest()), true
+		return found(v.out, OptOut, v.scopes().widest()), true
 	}
 	switch {
 	case v.ambiguous != nil:
@@ -279,6 +281,8 @@ func (s *Set) sentences(m *message) (Result, bool) {
 type span struct{ from, to int }
 
 func (a span) meets(b span) bool { return a.from < b.to && b.from < a.to }
+
+func (a span) holds(b span) bool { return a.from <= b.from && b.to <= a.to && a.from < a.to }
 
 // clause widens a span to the breaks around it.
 func (m *message) clause(a span) span {
@@ -372,39 +376,4 @@ func (s *Set) each(rules index[*pattern], m *message, guard bool, do func(p *pat
 			}
 		}
 	}
-}
-
-// scopes is a set of scopes.
-type scopes uint8
-
-const (
-	inPurpose scopes = 1 << iota
-	inTexts
-	inCalls
-	inAll
-)
-
-func scopeBit(s Scope) scopes {
-	switch s {
-	case Texts:
-		return inTexts
-	case Calls:
-		return inCalls
-	case Everything:
-		return inAll
-	}
-	return inPurpose
-}
-
-// widest is the one scope that covers all that was said. A plain stop beside "don't call me" is about both.
-func (s scopes) widest() Scope {
-	switch {
-	case s&inAll != 0, s&inCalls != 0 && s&(inTexts|inPurpose) != 0:
-		return Everything
-	case s&inCalls != 0:
-		return Calls
-	case s&inTexts != 0:
-		return Texts
-	}
-	return Purpose
 }

@@ -100,6 +100,18 @@ func TestYesOfOneCountryGrantsOnlyThere(t *testing.T) {
 	}
 }
 
+// TestWordOfSeveralLanguagesTellsNone keeps a Mexican's basta from being answered in Italian.
+func TestWordOfSeveralLanguagesTellsNone(t *testing.T) {
+	for text, want := range map[string]string{
+		"basta": "", "parar": "", "cancelar": "", "no": "", "sí": "", "baja": "es", "sair": "pt", "disiscrivi": "it", "abmelden": "de",
+	} {
+		got := Classify(Input{Text: text})
+		if lang, _, _ := strings.Cut(got.Rule, "/"); got.Language != want || tag(lang) != want {
+			t.Errorf("%q: got language %q by %s, want %q", text, got.Language, got.Rule, want)
+		}
+	}
+}
+
 func TestResultNamesItsRule(t *testing.T) {
 	for text, want := range map[string]string{
 		"STOP": "und/keyword", "sotp": "und/typo", "please stop texting me": "en/stop-texting", "bus stop": "",

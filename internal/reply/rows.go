@@ -34,7 +34,7 @@ func newBuilder() *builder {
 			lexicon: map[string]entry{}, stems: map[string]entry{}, keywords: map[string][]keyword{},
 			typos: map[string]string{}, slipped: map[string]string{}, joined: map[string]string{}, nearGrant: map[string]string{},
 			ordinary: map[string]bool{}, runs: newRuns(), reactions: map[string]bool{}, instructs: map[string]bool{},
-			elided: map[string]bool{},
+			elided: map[string]bool{}, channels: map[string]channels{},
 		},
 		classes: map[string][]string{}, sets: map[string]uint16{}, numbers: map[string]languages{undetermined: 1}, bits: 1,
 	}
@@ -202,7 +202,9 @@ func (b *builder) keywordRow(cols []string) error {
 		}
 		k := keyword{word: word, label: label, scope: scope, lang: b.lang, regions: regions}
 		b.set.keywords[word] = append(slices.DeleteFunc(b.set.keywords[word], func(old keyword) bool {
-			return slices.Equal(old.regions, regions)
+			same := slices.Equal(old.regions, regions)
+			k.shared = k.shared || same && old.label == label && (old.shared || old.lang != b.lang)
+			return same
 		}), k)
 		if cols[0] == "command" {
 			b.commands = append(b.commands, k)

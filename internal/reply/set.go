@@ -53,6 +53,8 @@ type Set struct {
 	wrote      []string
 	signatures []string
 
+	channels map[string]channels // by language
+
 	lead, joint, tail, laugh, noise, courtesy, negation uint16
 }
 
@@ -91,6 +93,15 @@ type keyword struct {
 	scope   Scope
 	lang    string
 	regions []string
+	shared  bool // another language has it with the same meaning, so that it tells no language
+}
+
+// language is the one that the word tells.
+func (k keyword) language() string {
+	if k.shared {
+		return undetermined
+	}
+	return k.lang
 }
 
 // Version names the classifier and its data: equal versions give equal results. It is recorded with each act.
