@@ -5,21 +5,22 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/consentline/consentline/internal/access"
+	"github.com/consentline/consentline/internal/consent"
 	"github.com/consentline/consentline/internal/ledger"
 	"github.com/consentline/consentline/internal/optin"
 	"github.com/consentline/consentline/internal/preference"
+	"github.com/consentline/consentline/internal/report"
 )
 
 // requestsPage is what waits for somebody: people who asked to be erased, and people who were asked to confirm.
 type requestsPage struct {
 	Erasures    []erasure
 	NextErasure uint64
-	OptIns      []waiting
-	NextOptIns  string // where the next page of those begins
+	Waiting     []waiting
+	NextWaiting uint64
 	MaySettle   bool
 }
 
@@ -29,10 +30,13 @@ type erasure struct {
 	Number, Path, Brand string
 }
 
-// waiting is one question that waits for the person's answer.
+// waiting is one record that waits for the person's answer.
 type waiting struct {
-	optin.Standing
+	Scope        consent.Scope
 	Number, Path string
+	AskedAt      time.Time
+	Source       consent.Source
+	Question     *optin.Standing // that went out; nil: none did
 }
 
 const requestsOnPage = 20
@@ -45,7 +49,8 @@ func (s *console) renderRequests(v *visit, status int, f form) (err error) {
 	if page.Erasures, page.NextErasure, err = s.erasures(v, after); err != nil {
 		return err
 	}
-	if page.OptIns, page.NextOptIns, err = s.waiting(v, placeIn(v.URL.Query().Get("from"))); err != nil {
+	from, _ := strconv.ParseUint(v.URL.Query().Get("from"), 10, 64)
+	if page.Waiting, page.NextWaiting, err = s.waiting(v, from); err != nil {
 		return err
 	}
 	return s.render(v, status, "requests", view{Title: "Requests", Section: "/console/requests", Form: f, Page: page})
@@ -78,34 +83,49 @@ func (s *console) erasures(v *visit, after uint64) (out []erasure, next uint64, 
 	}
 }
 
-func (s *console) waiting(v *visit, from optin.Place) (out []waiting, next string, err error) {
+func (s *console) waiting(v *visit, after uint64) (out []waiting, next uint64, err error) {
 	for {
-		found, err := s.OptIns.Waiting(v.ctx(), from, requestsOnPage+1)
+		found, err := s.Reports.Pending(v.ctx(), after, requestsOnPage+1)
 		if err != nil {
-			return nil, "", err
+			return nil, 0, err
 		}
-		for _, o := range found {
+		for _, p := range found {
 			if len(out) == requestsOnPage {
-				return out, placeText(from), nil
+				return out, after, nil
 			}
-			from = optin.Place{ExpiresAt: o.ExpiresAt, ID: o.ID}
-			if !v.caller.For(o.Scope.Brand) {
+			after = p.Entry
+			if !v.caller.For(p.Scope.Brand) {
 				continue
 			}
-			e, err := s.Ledger.Entry(v.ctx(), o.Seq)
+			one, err := s.waits(v, p)
 			if err != nil {
-				return nil, "", err
+				return nil, 0, err
 			}
-			number, path, err := s.personOf(v, e.Subject)
-			if err != nil {
-				return nil, "", err
-			}
-			out = append(out, waiting{o, number, path})
+			out = append(out, one)
 		}
 		if len(found) <= requestsOnPage {
-			return out, "", nil
+			return out, 0, nil
 		}
 	}
+}
+
+// waits adds to a pending record who it is, and the question that went out.
+func (s *console) waits(v *visit, p report.Pending) (one waiting, err error) {
+	subject, err := s.Ledger.ByID(v.ctx(), p.Subject)
+	if err != nil {
+		return one, err
+	}
+	one = waiting{Scope: p.Scope, Number: shown(v.caller, subject.Number), Path: "/console/people/" + hex.EncodeToString(subject.ID[:])}
+	for _, h := range subject.Records {
+		if h.Scope == p.Scope {
+			one.AskedAt, one.Source = h.Record.RequestedAt, h.Record.Source
+		}
+	}
+	open, err := s.OptIns.Open(v.ctx(), subject.Number, p.Scope)
+	if len(open) > 0 {
+		one.Question = &open[0]
+	}
+	return one, err
 }
 
 // personOf returns the number and the page of a subject; of one who was erased meanwhile nothing is left to say.
@@ -118,24 +138,6 @@ func (s *console) personOf(v *visit, id ledger.SubjectID) (number, path string, 
 		return "", "", err
 	}
 	return shown(v.caller, subject.Number), "/console/people/" + hex.EncodeToString(subject.ID[:]), nil
-}
-
-func placeText(p optin.Place) string {
-	return strconv.FormatInt(p.ExpiresAt.UnixMicro(), 10) + "-" + p.ID.String()
-}
-
-// placeIn reads what placeText wrote; anything else is the beginning.
-func placeIn(text string) (p optin.Place) {
-	moment, id, _ := strings.Cut(text, "-")
-	micros, err := strconv.ParseInt(moment, 10, 64)
-	if err != nil {
-		return p
-	}
-	if p.ID, err = optin.ParseID(id); err != nil {
-		return optin.Place{}
-	}
-	p.ExpiresAt = time.UnixMicro(micros).UTC()
-	return p
 }
 
 // settleErasure closes a request, with what became of it and why.

@@ -72,7 +72,10 @@ func TestWhoIsAskedToConfirmIsShown(t *testing.T) {
 		Number: alice, Purpose: "marketing", Channel: consent.SMS, Text: "Offers.", Language: "en", IdempotencyKey: "k",
 	})
 	f.must(err)
-	f.as(access.Compliance).get("/console/requests").status(200).says("1 202-555-0123", "default · marketing · SMS")
+	silent := yes(bob)
+	silent.Act = consent.Requested
+	f.record(silent)
+	f.as(access.Compliance).get("/console/requests").status(200).says("1 202-555-0123", "default · marketing · SMS", "sent once, last", "1 202-555-0124", "none is open here")
 	f.as(access.Viewer).get("/console/requests").lacks("202-555-0123")
 	f.as(access.Compliance, "other").get("/console/requests").says("Nobody is being asked")
 }

@@ -40,6 +40,36 @@ func (r *Reports) Conflicts(ctx context.Context, after uint64, limit int) (out [
 	return out, err
 }
 
+// Pending is a record that waits for the person's answer.
+type Pending struct {
+	Subject ledger.SubjectID
+	Scope   consent.Scope
+	Entry   uint64 // on which it rests: the request
+}
+
+// Pending returns up to limit records that wait for an answer and rest on entries after one, the oldest request first.
+func (r *Reports) Pending(ctx context.Context, after uint64, limit int) (out []Pending, err error) {
+	err = r.db.Read(ctx, func(tx store.Tx) error {
+		scopes, err := readScopes(ctx, tx)
+		if err != nil {
+			return err
+		}
+		rows := tx.Query(ctx, `
+			SELECT s.subject, r.scope, r.entry
+			FROM records r
+			JOIN subjects s ON s.id = r.subject
+			WHERE r.status = 1 -- pending, as the index has it
+				AND r.entry > $1
+			ORDER BY r.entry
+			LIMIT $2`, after, limit)
+		return store.Each(rows, func(row store.Row) error {
+			out = append(out, Pending{ledger.SubjectID(row.Bytes(0)), scopes[row.Int64(1)], uint64(row.Int64(2))})
+			return nil
+		})
+	})
+	return out, err
+}
+
 // Places returns the numbers of a subject's entries before one, the latest first, at most limit of them.
 func (r *Reports) Places(ctx context.Context, id ledger.SubjectID, before uint64, limit int) ([]uint64, error) {
 	return r.places(ctx, `

@@ -191,6 +191,28 @@ func TestConflictsAndPlacesAreFoundAndNothingElse(t *testing.T) {
 	}
 }
 
+func TestWhoWaitsForAnAnswerIsListedUntilTheyGiveIt(t *testing.T) {
+	f := start(t)
+	first := f.tell(alice, consent.Act{Kind: consent.Requested})
+	second := f.tell(bob, consent.Act{Kind: consent.Requested})
+	r := f.reports()
+	if consent.Pending != 1 {
+		t.Fatal("the query and its index say 1 for pending")
+	}
+	got, err := r.Pending(t.Context(), 0, 10)
+	if err != nil || len(got) != 2 || got[0].Subject != first.Subject || got[0].Entry != first.Seq || got[1].Entry != second.Seq || got[0].Scope.Purpose != "p" {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	if got, err := r.Pending(t.Context(), first.Seq, 1); err != nil || len(got) != 1 || got[0].Entry != second.Seq {
+		t.Errorf("after the first: %+v, %v", got, err)
+	}
+	f.tell(bob, consent.Act{Kind: consent.Granted, Level: consent.Express, Confirmed: true})
+	f.tell(alice, consent.Act{Kind: consent.Refused})
+	if got, err := r.Pending(t.Context(), 0, 10); err != nil || len(got) != 0 {
+		t.Errorf("after their answers: %+v, %v", got, err)
+	}
+}
+
 func TestAnswersAreCountedByDayOnAllNodes(t *testing.T) {
 	f := start(t)
 	ctx := t.Context()

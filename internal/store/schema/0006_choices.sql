@@ -34,3 +34,6 @@ CREATE TABLE check_counts (
 	n       BIGINT NOT NULL,
 	PRIMARY KEY (day, verdict, code)
 ) /* clustered */;
+
+-- Who was asked and has not answered yet is listed for staff. Status 1 is pending.
+CREATE INDEX records_pending ON records (entry) WHERE status = 1;
