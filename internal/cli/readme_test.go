@@ -20,8 +20,8 @@ import (
 func TestTheReadmeHolds(t *testing.T) {
 	r := newReader(t)
 	blocks := shellBlocks(t, "../../README.md")
-	if len(blocks) != 8 {
-		t.Fatalf("got %d blocks of commands, want 8: say below what a new one must show", len(blocks))
+	if len(blocks) != 9 {
+		t.Fatalf("got %d blocks of commands, want 9: say below what a new one must show", len(blocks))
 	}
 	r.serve(blocks[0])
 
@@ -36,13 +36,17 @@ func TestTheReadmeHolds(t *testing.T) {
 	checks := strings.Split(strings.TrimSpace(blocks[5]), "\n")
 	in(t, r.run(checks[0], 0), "allow", "granted")
 	in(t, r.run(checks[1], 1), "deny", "withdrawn")
-	r.run(blocks[6], 0)
+	whys := strings.Split(strings.TrimSpace(blocks[6]), "\n")
+	in(t, r.run(whys[0], 1), "deny", "place", "US-FL", "packs", "us-fl 20", "gate", "record", "failed: ", "us-fl.consent")
+	in(t, r.run(whys[1], 0), "ban storm is entered")
+	in(t, r.run(whys[2], 1), "deny", "banned", "operator.storm")
+	r.run(blocks[7], 0)
 	scrubbed, err := os.ReadFile(filepath.Join(r.dir, "scrubbed.csv"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	in(t, string(scrubbed), "Bob,(202) 555-0142,yes,2026-01-16,allow", "Cleo,+442079460143,no,2026-01-17,allow,exempt", "Eve,555,yes,2026-02-02,invalid")
-	in(t, r.run(blocks[7], 0), "default/transactional/sms", "entries of", "verified", "ok")
+	in(t, r.run(blocks[8], 0), "default/transactional/sms", "entries of", "verified", "ok")
 }
 
 func in(t *testing.T, got string, want ...string) {
