@@ -196,39 +196,6 @@ func headSeq(ctx context.Context, tx store.Tx) (seq uint64, err error) {
 	return seq, err
 }
 
-// LoadRecords calls fn with every record, and returns the number of the entry up to which they are folded. It is how
-// an index begins; what is committed meanwhile comes after.
-func (l *Ledger) LoadRecords(ctx context.Context, fn func(Change)) (seq uint64, err error) {
-	const query = `
-		SELECT u.id, u.subject, u.sealed, ` + recordColumns + `
-		FROM subjects u
-		JOIN records r ON r.subject = u.id
-		JOIN scopes s ON s.id = r.scope
-		ORDER BY u.id`
-	err = l.db.Read(ctx, func(tx store.Tx) error {
-		if seq, err = headSeq(ctx, tx); err != nil {
-			return err
-		}
-		var who vault.Subject
-		last := int64(0)
-		return store.Each(tx.Query(ctx, query), func(r store.Row) error {
-			if id := r.Int64(0); id != last {
-				if who, err = l.vault.OpenSubject(SubjectID(r.Bytes(1)), r.Bytes(2)); err != nil {
-					return fmt.Errorf("subject %d: %w", id, err)
-				}
-				last = id
-			}
-			_, scope, record, err := scanRecord(r, 3)
-			if err != nil {
-				return err
-			}
-			fn(Change{Number: who.Number, Scope: scope, Record: record})
-			return nil
-		})
-	})
-	return seq, err
-}
-
 // Reading returns a ledger that only reads, and refuses a database that was written with another master key.
 func Reading(ctx context.Context, db store.DB, v *vault.Vault) (*Ledger, error) {
 	if err := CheckKey(ctx, db, v); err != nil {

@@ -11,7 +11,10 @@ import (
 
 // recordColumns are the columns that scanRecord reads, of records r joined with scopes s.
 const recordColumns = `
-	r.scope, s.brand, s.purpose, s.channel,
+	r.scope, s.brand, s.purpose, s.channel,` + stateColumns
+
+// stateColumns are the columns that scanState reads, of records r alone.
+const stateColumns = `
 	r.status, r.level, r.confirmed, r.source, r.evidenced, r.granted_at, r.valid_until, r.review_at, r.requested_at,
 	r.restricted_at, r.under, r.disclosure, r.entry, r.conflict, r.version, r.last_at, r.last_restricts, r.last_seq`
 
@@ -30,19 +33,27 @@ func scanRecord(r store.Row, col int) (int64, consent.Scope, consent.Record, err
 	if err != nil {
 		return 0, scope, consent.Record{}, err
 	}
-	ref, err := ParseDisclosure(r.Text(col + 15))
+	record, err := scanState(r, col+4)
 	if err != nil {
-		return 0, scope, consent.Record{}, fmt.Errorf("record in scope %d: %w", id, err)
+		return 0, scope, record, fmt.Errorf("record in scope %d: %w", id, err)
+	}
+	return id, scope, record, nil
+}
+
+func scanState(r store.Row, col int) (consent.Record, error) {
+	ref, err := ParseDisclosure(r.Text(col + 11))
+	if err != nil {
+		return consent.Record{}, err
 	}
 	record := consent.Record{
-		Status: consent.Status(r.Int64(col + 4)), Level: consent.Level(r.Int64(col + 5)), Confirmed: r.Int64(col+6) != 0,
-		Source: consent.Source(r.Int64(col + 7)), Evidenced: r.Int64(col+8) != 0,
-		GrantedAt: nullableTime(r, col+9), ValidUntil: nullableTime(r, col+10), ReviewAt: nullableTime(r, col+11),
-		RequestedAt: nullableTime(r, col+12), RestrictedAt: nullableTime(r, col+13),
-		Disclosure: ref, Entry: uint64(r.Int64(col + 16)), Conflict: uint64(r.Int64(col + 17)), Version: int(r.Int64(col + 18)),
+		Status: consent.Status(r.Int64(col)), Level: consent.Level(r.Int64(col + 1)), Confirmed: r.Int64(col+2) != 0,
+		Source: consent.Source(r.Int64(col + 3)), Evidenced: r.Int64(col+4) != 0,
+		GrantedAt: nullableTime(r, col+5), ValidUntil: nullableTime(r, col+6), ReviewAt: nullableTime(r, col+7),
+		RequestedAt: nullableTime(r, col+8), RestrictedAt: nullableTime(r, col+9),
+		Disclosure: ref, Entry: uint64(r.Int64(col + 12)), Conflict: uint64(r.Int64(col + 13)), Version: int(r.Int64(col + 14)),
 	}
-	record.Under, record.RestrictedBy = unpackNo(r.Int64(col + 14))
-	return id, scope, record.Resume(fromMicros(r.Int64(col+19)), r.Int64(col+20) != 0, uint64(r.Int64(col+21))), nil
+	record.Under, record.RestrictedBy = unpackNo(r.Int64(col + 10))
+	return record.Resume(fromMicros(r.Int64(col+15)), r.Int64(col+16) != 0, uint64(r.Int64(col+17))), nil
 }
 
 // packNo puts into the column under the no that stands, in its three low bits, and the latest no, in the next three.
