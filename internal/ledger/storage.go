@@ -19,17 +19,22 @@ var (
 type UnconfirmedError = store.UnconfirmedError
 
 // Writable returns what keeps entries from being recorded, nil if nothing is known to. After a commit that failed it
-// writes the head as it is, so that it also tells when the trouble is over.
+// writes the head as it is, so that it also tells when the trouble is over. A log that has forked never joins again.
 func (l *Ledger) Writable(ctx context.Context) error {
-	if l.failing.Load() == nil {
+	failed := l.failing.Load()
+	if failed == nil {
 		return nil
+	}
+	var forked *ForkedError
+	if errors.As(*failed, &forked) {
+		return *failed
 	}
 	err := l.db.InTx(ctx, func(tx store.Tx) error {
 		_, err := tx.Exec(ctx, "UPDATE head SET seq = seq WHERE id = 1")
 		return err
 	})
 	if ctx.Err() != nil { // the caller's patience says nothing about the storage
-		return *l.failing.Load()
+		return *failed
 	}
 	l.committed(err)
 	return err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/consentline/consentline/internal/consent"
 	"github.com/consentline/consentline/internal/ledger"
 	"github.com/consentline/consentline/internal/store"
 )
@@ -60,5 +61,31 @@ func TestAFullStorageIsToldAndRecoversByItself(t *testing.T) {
 	}
 	if again, err := f.AppendOne(t.Context(), large); err != nil || again.Seq != first.Seq || again.Outcome != ledger.Duplicate {
 		t.Errorf("told again: got %+v, %v; want a duplicate of entry %d", again, err, first.Seq)
+	}
+}
+
+// TestADatabaseThatWasPutBackStaysUnwritable takes the last entry away, as a lossy failover does.
+func TestADatabaseThatWasPutBackStaysUnwritable(t *testing.T) {
+	f := open(t)
+	f.append(t, item(consent.Granted, newsletter))
+	f.append(t, item(consent.Withdrawn, newsletter))
+	err := f.db.InTx(ctx, func(tx store.Tx) error {
+		if _, err := tx.Exec(ctx, "DELETE FROM ledger WHERE seq = 2"); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, "UPDATE head SET seq = 1")
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var forked *ledger.ForkedError
+	if _, err := f.AppendOne(ctx, item(consent.Granted, newsletter)); !errors.As(err, &forked) {
+		t.Fatalf("an append: got %v, want a ForkedError", err)
+	}
+	for range 2 {
+		if err := f.Writable(ctx); !errors.As(err, &forked) {
+			t.Errorf("got %v, want it unwritable until a restart", err)
+		}
 	}
 }
