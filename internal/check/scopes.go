@@ -15,10 +15,10 @@ type ScopeID uint32
 
 const (
 	channelBits = 3
-	maxPairs    = math.MaxUint32 >> channelBits
+	maxPairs    = math.MaxInt32 >> channelBits // the highest bit is latestNo
 )
 
-// ErrTooManyScopes says that more than half a billion pairs of brand and purpose were named.
+// ErrTooManyScopes says that more than a quarter of a billion pairs of brand and purpose were named.
 var ErrTooManyScopes = errors.New("too many scopes")
 
 // Scopes gives each scope an id and knows which brands and purposes the operator has defined. Purposes are named for
