@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/consentline/consentline/internal/attempt"
 	"github.com/consentline/consentline/internal/catalog"
 	"github.com/consentline/consentline/internal/check"
 	"github.com/consentline/consentline/internal/consent"
@@ -38,6 +39,9 @@ type Gate struct {
 	Catalog *catalog.Catalog
 	Ledger  Appender
 	Log     *slog.Logger
+
+	// Tally counts what goes out, for the caps of the rules. Nil: nothing is counted.
+	Tally *Tally
 
 	// Confirm returns once this node knows all that was acknowledged before the call; nil: its lease is trusted.
 	Confirm func(context.Context) error
@@ -73,6 +77,8 @@ type Ruling struct {
 	Next    time.Time  // of a defer
 	Number  phone.Number
 	Open    bool // it goes out unchecked
+
+	contact *attempt.Attempt // to be counted by Made; nil: it is not
 }
 
 // ErrUnknownPurpose says that nobody has told what a contact is for.
@@ -92,14 +98,49 @@ func (g *Gate) Decide(ctx context.Context, c Contact) (Ruling, error) {
 			return Ruling{}, fmt.Errorf("confirm that the latest withdrawals are known: %w", err)
 		}
 	}
-	v := g.Check.Check(check.Question{
-		Number: number, Brand: []byte(c.Brand), Purpose: []byte(c.Purpose), Channel: c.Channel, At: c.At,
-	})
-	r := Ruling{Outcome: v.Outcome, Code: v.Code(), Next: v.NextAllowedAt, Number: number}
+	v, contact, err := g.ask(ctx, c, number)
+	if err != nil {
+		return Ruling{}, err
+	}
+	r := Ruling{Outcome: v.Outcome, Code: v.Code(), Next: v.NextAllowedAt, Number: number, contact: contact}
 	if v.Outcome != check.Allow && r.Code == check.Stale && len(v.Reasons()) == 1 && v.Omitted == 0 && g.failsOpen(c.Purpose) {
 		r.Open = g.record(ctx, c) == nil
 	}
 	return r, nil
+}
+
+// ask returns the verdict on a contact, and what is to be counted if it is allowed. One that is scheduled counts from now
+// on.
+func (g *Gate) ask(ctx context.Context, c Contact, n phone.Number) (check.Verdict, *attempt.Attempt, error) {
+	q := check.Question{Number: n, Brand: []byte(c.Brand), Purpose: []byte(c.Purpose), Channel: c.Channel, At: c.At}
+	purpose, err := g.Catalog.Purpose(string(c.Purpose))
+	if g.Tally == nil || err != nil {
+		return g.Check.Check(q), nil, nil // a purpose that nobody has defined is denied
+	}
+	if err := g.Tally.begin(ctx, n); err != nil {
+		return check.Verdict{}, nil, err
+	}
+	v := g.Check.Check(q)
+	if v.Outcome != check.Allow {
+		g.Tally.end(n)
+		return v, nil, nil
+	}
+	return v, &attempt.Attempt{Number: n, Brand: c.Brand, Class: purpose.Class, Channel: c.Channel, At: v.CheckedAt}, nil
+}
+
+// Made says that a contact that was ruled on was made, or may have been: it counts. Each ruling that allows is followed
+// by Made or Unmade.
+func (g *Gate) Made(r Ruling) {
+	if r.contact != nil {
+		g.Tally.count(*r.contact)
+	}
+}
+
+// Unmade says that a contact was not made, since the provider refused it.
+func (g *Gate) Unmade(r Ruling) {
+	if r.contact != nil {
+		g.Tally.end(r.contact.Number)
+	}
 }
 
 // place fills in brand and purpose from the first sender that is defined.

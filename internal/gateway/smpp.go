@@ -5,6 +5,8 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
+	"maps"
 	"net"
 	"strings"
 	"sync"
@@ -74,6 +76,9 @@ type pair struct {
 	esme  *smpp.Session
 	smsc  *smpp.Session
 	bound chan struct{} // closed when the ESME has been told that it is bound
+
+	mu    sync.Mutex // guards:
+	parts map[string]*ruled
 }
 
 // bindTime is how long an ESME may take to bind, and the SMSC to answer.
@@ -95,7 +100,7 @@ func (p *SMPP) session(ctx context.Context, conn net.Conn) {
 		_, _ = conn.Write(smpp.Packet{Command: bind.Command.Answer(), Status: smpp.BindFailed, Sequence: bind.Sequence}.Append(nil))
 		return
 	}
-	pr := &pair{proxy: p, bound: make(chan struct{})}
+	pr := &pair{proxy: p, bound: make(chan struct{}), parts: map[string]*ruled{}}
 	pr.smsc = smpp.NewSession(up, smpp.SessionConfig{Handler: pr.fromSMSC, Window: window})
 	pr.esme = smpp.NewSession(&buffered{conn, reader}, smpp.SessionConfig{Handler: pr.fromESME, Window: window})
 	var running sync.WaitGroup
@@ -149,13 +154,78 @@ func (p *SMPP) dial(ctx context.Context) (net.Conn, error) {
 func (pr *pair) fromESME(ctx context.Context, p smpp.Packet) (smpp.Status, []byte) {
 	switch p.Command {
 	case smpp.SubmitSM:
-		if status := pr.proxy.judge(ctx, p.Body); status != smpp.OK {
-			return status, []byte{0}
-		}
+		return pr.submit(ctx, p)
 	case smpp.SubmitMulti, smpp.DataSM:
 		return smpp.InvalidCommand, nil
 	}
 	return relay(ctx, pr.smsc, p)
+}
+
+// submit checks a message, and relays it if it may go out.
+func (pr *pair) submit(ctx context.Context, p smpp.Packet) (smpp.Status, []byte) {
+	s, err := smpp.ParseShort(p.Body)
+	if err != nil {
+		return smpp.InvalidLength, []byte{0}
+	}
+	ruling, status := pr.judge(ctx, &s)
+	if status != smpp.OK {
+		return status, []byte{0}
+	}
+	answer, err := pr.smsc.Request(ctx, p.Command, p.Body)
+	if errors.Is(err, smpp.ErrNotSent) || err == nil && answer.Status != smpp.OK {
+		pr.proxy.gate.Unmade(ruling)
+	} else {
+		pr.proxy.gate.Made(ruling)
+	}
+	if err != nil {
+		return smpp.SystemError, nil
+	}
+	return answer.Status, answer.Body
+}
+
+// ruled is what was ruled about a message of which parts are on their way.
+type ruled struct {
+	once   sync.Once
+	until  time.Time
+	ruling Ruling
+	status smpp.Status
+}
+
+// partsTime is for how long what was ruled about the first part of a message holds for the others.
+const partsTime = 10 * time.Second
+
+// maxParts bounds how many messages in parts are remembered; those whose time is over make room.
+const maxParts = 1000
+
+// judge rules about a message. The parts of a long one are one contact: whichever comes first is asked about.
+func (pr *pair) judge(ctx context.Context, s *smpp.Short) (Ruling, smpp.Status) {
+	part, err := s.Part()
+	if err != nil {
+		return Ruling{}, smpp.InvalidLength
+	}
+	if part.Total == 1 {
+		return pr.proxy.judge(ctx, s)
+	}
+	now := pr.proxy.config.Now()
+	key := fmt.Sprintf("%s %s %d %d", s.Source.Number, s.Destination.Number, part.Reference, part.Total)
+	pr.mu.Lock()
+	m := pr.parts[key]
+	if m == nil || !now.Before(m.until) {
+		if len(pr.parts) >= maxParts {
+			maps.DeleteFunc(pr.parts, func(_ string, m *ruled) bool { return !now.Before(m.until) })
+		}
+		m = &ruled{until: now.Add(partsTime)}
+		pr.parts[key] = m
+	}
+	pr.mu.Unlock()
+	m.once.Do(func() {
+		m.ruling, m.status = pr.proxy.judge(ctx, s)
+		if m.status == smpp.OK {
+			pr.proxy.gate.Made(m.ruling) // whatever becomes of each part
+			m.ruling.contact = nil
+		}
+	})
+	return m.ruling, m.status
 }
 
 func relay(ctx context.Context, to *smpp.Session, p smpp.Packet) (smpp.Status, []byte) {
@@ -166,19 +236,16 @@ func relay(ctx context.Context, to *smpp.Session, p smpp.Packet) (smpp.Status, [
 	return answer.Status, answer.Body
 }
 
-// judge says whether a message may go out: OK, or the status with which it is refused.
-func (p *SMPP) judge(ctx context.Context, body []byte) smpp.Status {
-	s, err := smpp.ParseShort(body)
-	if err != nil {
-		return smpp.InvalidLength
-	}
+// judge rules about a message, and says with which status it is refused; OK if it may go out.
+func (p *SMPP) judge(ctx context.Context, s *smpp.Short) (ruling Ruling, refused smpp.Status) {
 	c := Contact{To: s.Destination.Number, Senders: []string{s.Source.Number}, Channel: consent.SMS}
 	if s.Destination.TON == 1 && !strings.HasPrefix(c.To, "+") {
 		c.To = "+" + c.To
 	}
 	if s.ScheduleTime != "" {
+		var err error
 		if c.At, err = smpp.ParseTime(s.ScheduleTime, p.config.Now()); err != nil {
-			return smpp.InvalidSchedule
+			return ruling, smpp.InvalidSchedule
 		}
 	}
 	if purpose, ok := p.config.Purposes[s.ServiceType]; ok {
@@ -186,16 +253,19 @@ func (p *SMPP) judge(ctx context.Context, body []byte) smpp.Status {
 	}
 	ruling, err := p.gate.Decide(ctx, c)
 	switch {
+	case errors.Is(err, ErrUnknownPurpose):
+		return ruling, smpp.InvalidSource // nobody has said what this sender sends
 	case err != nil:
-		return smpp.InvalidSource // nobody has said what this sender sends
+		p.gate.Log.ErrorContext(ctx, "a contact could not be judged", "error", err)
+		return ruling, smpp.SystemError
 	case ruling.Outcome == check.Allow || ruling.Open:
-		return smpp.OK
+		return ruling, smpp.OK
 	case ruling.Code == check.InvalidNumber:
-		return smpp.InvalidDestination
+		return ruling, smpp.InvalidDestination
 	case ruling.Code == check.Stale:
-		return smpp.SystemError
+		return ruling, smpp.SystemError
 	}
-	return smpp.SubmitFailed
+	return ruling, smpp.SubmitFailed
 }
 
 // fromSMSC reads what people write, and relays it once it is committed.

@@ -126,7 +126,7 @@ func (t *Twilio) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if what == message {
 			body = t.heard(r, form, body)
 		}
-		t.forward(w, r, body)
+		t.create(w, r, body, ruling)
 		return
 	}
 	t.hold(w, r, form, c, ruling, err)
@@ -181,7 +181,7 @@ func (t *Twilio) schedule(w http.ResponseWriter, r *http.Request, form url.Value
 	}
 	form.Set("ScheduleType", "fixed")
 	form.Set("SendAt", c.At.UTC().Format(time.RFC3339))
-	t.forward(w, r, t.heard(r, form, []byte(form.Encode())))
+	t.create(w, r, t.heard(r, form, []byte(form.Encode())), then)
 	return true
 }
 
@@ -198,6 +198,34 @@ func (t *Twilio) heard(r *http.Request, form url.Values, body []byte) []byte {
 	form.Set("StatusCallback", address)
 	return []byte(form.Encode())
 }
+
+// create forwards what was allowed. What Twilio refuses was not made; what it did not answer may have been.
+func (t *Twilio) create(w http.ResponseWriter, r *http.Request, body []byte, ruling Ruling) {
+	answer := &answered{ResponseWriter: w}
+	defer func() { // however forwarding ends: a caller who goes away ends it by a panic
+		if answer.status >= 400 && answer.status < 500 {
+			t.gate.Unmade(ruling)
+			return
+		}
+		t.gate.Made(ruling)
+	}()
+	t.forward(answer, r, body)
+}
+
+// answered remembers the status of an answer.
+type answered struct {
+	http.ResponseWriter
+	status int
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (a *answered) WriteHeader(status int) {
+	a.status = status
+	a.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap lets the proxy flush what it passes on.
+func (a *answered) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 
 // forward sends the request on, with its body as it was read.
 func (t *Twilio) forward(w http.ResponseWriter, r *http.Request, body []byte) {

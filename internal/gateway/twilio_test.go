@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -58,6 +59,7 @@ type fixture struct {
 	entries *entries
 	gate    *gateway.Gate
 	server  *httptest.Server
+	mu      sync.Mutex // while messages are on their way, guards:
 	got     []*http.Request
 	bodies  []string
 	answer  func(http.ResponseWriter, *http.Request)
@@ -90,7 +92,9 @@ func open(t testing.TB, rules check.Rules, change func(*gateway.Gate, *gateway.T
 	define(t, cat)
 	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
+		f.mu.Lock()
 		f.got, f.bodies = append(f.got, r), append(f.bodies, string(body))
+		f.mu.Unlock()
 		f.answer(w, r)
 	}))
 	f.answer = func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{"sid":"SM1"}`)) }

@@ -14,6 +14,10 @@ import (
 // openGateways listens for applications that send through this server instead of to their provider.
 func (s *Server) openGateways(ctx context.Context, l Listening, d *doors) error {
 	gate := &gateway.Gate{Check: s.Index, Catalog: s.Catalog, Ledger: s.Ledger, Log: s.Log, FailOpen: s.config.Gateway.FailOpen, Confirm: s.confirmer()}
+	if s.Rules != nil {
+		gate.Tally = gateway.NewTally(s.Attempts.Report, s.Log) // without rules there are no caps
+		d.beside = append(d.beside, gate.Tally.Run)
+	}
 	if l.GatewayTwilio != "" {
 		if err := s.openTwilio(ctx, gate, l, d); err != nil {
 			return fmt.Errorf("the gateway for Twilio: %w", err)

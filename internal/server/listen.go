@@ -62,6 +62,9 @@ func (s *Server) Serve(ctx context.Context, l Listening) error {
 	defer stop()
 	var running sync.WaitGroup
 	running.Go(func() { s.converse(beside) })
+	for _, run := range d.beside {
+		running.Go(func() { run(beside) })
+	}
 	running.Go(func() { s.keepInStep(beside) })
 	ended := make(chan error, len(d.listeners))
 	for i, serve := range d.serve {
@@ -89,6 +92,7 @@ type doors struct {
 	listeners []net.Listener
 	serve     []func(context.Context, net.Listener) error
 	servers   []*http.Server // those that are shut down with grace; the others end with their context
+	beside    []func(context.Context)
 }
 
 func (d *doors) add(l net.Listener, serve func(context.Context, net.Listener) error) {
