@@ -17,6 +17,7 @@ import (
 
 	"github.com/consentline/consentline/internal/catalog"
 	"github.com/consentline/consentline/internal/consent"
+	"github.com/consentline/consentline/internal/rulebook"
 	"github.com/consentline/consentline/internal/server"
 	"github.com/consentline/consentline/internal/suppression"
 	"github.com/consentline/consentline/internal/testkit/pgtest"
@@ -33,6 +34,12 @@ type listener interface {
 
 	// check asks, and returns the verdict and its code.
 	check(t *testing.T, fields map[string]string) string
+
+	// reserve asks, and counts the contact if it is allowed; it returns the verdict and its code.
+	reserve(t *testing.T, fields map[string]string) string
+
+	// attempt reports a contact that was made.
+	attempt(t *testing.T, fields map[string]string)
 
 	// member puts a number on a list or takes it off.
 	member(t *testing.T, list, number string, add bool)
@@ -122,7 +129,7 @@ func (s *telling) step(line string) {
 	told, want, _ := strings.Cut(line, " -> ")
 	words := strings.Fields(told)
 	verb, args := words[0], words[1:]
-	shape := map[string]int{"at": 1, "brand": 1, "list": 1, "suppress": 2, "release": 2, "record": 4, "check": 3, "restart": 0}
+	shape := map[string]int{"at": 1, "brand": 1, "list": 1, "suppress": 2, "release": 2, "record": 4, "check": 3, "reserve": 3, "attempt": 3, "rules": 0, "ban": 2, "lift": 1, "restart": 0}
 	n, known := shape[verb]
 	if !known || len(args) < n {
 		s.t.Fatalf("%s\nis no step: see README.md", s.line)
@@ -132,6 +139,10 @@ func (s *telling) step(line string) {
 		s.want(want, s.to.record(s.t, s.fields(args, "number", "act", "purpose", "channel")))
 	case "check":
 		s.want(want, s.to.check(s.t, s.fields(args, "number", "purpose", "channel")))
+	case "reserve":
+		s.want(want, s.to.reserve(s.t, s.fields(args, "number", "purpose", "channel")))
+	case "attempt":
+		s.to.attempt(s.t, s.fields(args, "number", "purpose", "channel"))
 	case "suppress", "release":
 		s.to.member(s.t, args[0], args[1], verb == "suppress")
 	default:
@@ -153,6 +164,14 @@ func (s *telling) arrange(verb string, args []string) {
 		_, err = s.server.Catalog.CreateBrand(ctx, "test", catalog.Brand{ID: consent.BrandID(args[0]), Name: args[0]})
 	case "list":
 		_, err = s.server.Lists.Create(ctx, "test", suppression.List{ID: args[0], Name: args[0], Kind: "own"}, s.server.Now())
+	case "rules":
+		s.config.Rules = ""
+		s.stop()
+		s.start()
+	case "ban":
+		err = s.keeper().Put(ctx, "test", rulebook.Ban{ID: args[0], Region: args[1], Reason: "a story"})
+	case "lift":
+		err = s.keeper().Lift(ctx, "test", rulebook.Ban{ID: args[0]})
 	case "restart":
 		s.stop()
 		s.start()
@@ -160,6 +179,10 @@ func (s *telling) arrange(verb string, args []string) {
 	if err != nil {
 		s.t.Fatalf("%s\n%v", s.line, err)
 	}
+}
+
+func (s *telling) keeper() *rulebook.Keeper {
+	return &rulebook.Keeper{Book: s.server.Rules, Ledger: s.server.Ledger}
 }
 
 func (s *telling) want(want, got string) {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/consentline/consentline/internal/access"
 	"github.com/consentline/consentline/internal/act"
+	"github.com/consentline/consentline/internal/attempt"
 	"github.com/consentline/consentline/internal/check"
 	"github.com/consentline/consentline/internal/consent"
 	"github.com/consentline/consentline/internal/ledger"
@@ -73,7 +74,7 @@ func moment(t *testing.T, text string) time.Time {
 	return at
 }
 
-func (d direct) check(t *testing.T, f map[string]string) string {
+func (d direct) question(t *testing.T, f map[string]string) (check.Question, consent.Scope) {
 	t.Helper()
 	number, err := phone.Parse(f["number"], "")
 	if err != nil {
@@ -87,18 +88,72 @@ func (d direct) check(t *testing.T, f map[string]string) string {
 	if f["brand"] != "" {
 		scope.Brand = consent.BrandID(f["brand"])
 	}
-	m := ledger.Moment{At: moment(t, f["at"]), KnownAt: moment(t, f["known_at"])}
-	q := check.Question{Number: number, Brand: []byte(scope.Brand), Purpose: []byte(scope.Purpose), Channel: channel, At: m.At}
+	return check.Question{Number: number, Brand: []byte(scope.Brand), Purpose: []byte(scope.Purpose), Channel: channel, At: moment(t, f["at"])}, scope
+}
+
+func said(v check.Verdict) string { return v.Outcome.String() + " " + v.Code().String() }
+
+func (d direct) check(t *testing.T, f map[string]string) string {
+	t.Helper()
+	q, scope := d.question(t, f)
+	m := ledger.Moment{At: q.At, KnownAt: moment(t, f["known_at"])}
 	if m == (ledger.Moment{}) {
-		v := d.s.Index.Check(q)
-		return v.Outcome.String() + " " + v.Code().String()
+		return said(d.s.Index.Check(q))
 	}
-	record, err := d.s.Ledger.RecordAt(ctx, number, scope, m)
+	record, err := d.s.Ledger.RecordAt(ctx, q.Number, scope, m)
 	if err != nil && !errors.Is(err, ledger.ErrNotFound) {
 		t.Fatal(err)
 	}
-	v := d.s.Index.CheckRecord(q, check.StateOf(record), record.Version > 0, nil)
-	return v.Outcome.String() + " " + v.Code().String()
+	return said(d.s.Index.CheckRecord(q, check.StateOf(record), record.Version > 0, d.rulesOf(t, q.Number, m)))
+}
+
+// rulesOf returns the rules of a moment; nil without rules.
+func (d direct) rulesOf(t *testing.T, n phone.Number, m ledger.Moment) check.Rules {
+	t.Helper()
+	if d.s.Rules == nil {
+		return nil
+	}
+	contacts, err := d.s.Attempts.Past(ctx, n, m.KnownAt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed, err := d.s.Ledger.RuleChanges(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	past, err := d.s.Rules.AsOf(changed, m.KnownAt, contacts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return past
+}
+
+func (d direct) contact(t *testing.T, f map[string]string) (attempt.Attempt, check.Question) {
+	t.Helper()
+	q, scope := d.question(t, f)
+	purpose, err := d.s.Catalog.Purpose(string(scope.Purpose))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return attempt.Attempt{Number: q.Number, Brand: scope.Brand, Class: purpose.Class, Channel: scope.Channel, At: d.s.Now()}, q
+}
+
+func (d direct) reserve(t *testing.T, f map[string]string) string {
+	t.Helper()
+	at, q := d.contact(t, f)
+	v, _, err := d.s.Attempts.Reserve(ctx, at, func() check.Verdict { return d.s.Index.Check(q) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return said(v)
+}
+
+func (d direct) attempt(t *testing.T, f map[string]string) {
+	t.Helper()
+	at, _ := d.contact(t, f)
+	if _, err := d.s.Attempts.Report(ctx, at); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func (d direct) member(t *testing.T, list, number string, add bool) {
@@ -192,11 +247,32 @@ func (w web) record(t *testing.T, f map[string]string) string {
 
 func (w web) check(t *testing.T, f map[string]string) string {
 	t.Helper()
-	a := w.call(t, "/v1/checks", f, "")
+	return w.asked(t, f, false)
+}
+
+func (w web) reserve(t *testing.T, f map[string]string) string {
+	t.Helper()
+	return w.asked(t, f, true)
+}
+
+func (w web) asked(t *testing.T, f map[string]string, reserve bool) string {
+	t.Helper()
+	body := map[string]any{"reserve": reserve}
+	for name, value := range f {
+		body[name] = value
+	}
+	a := w.call(t, "/v1/checks", body, "")
 	if len(a.Reasons) == 0 {
 		return a.Verdict + a.Code
 	}
 	return a.Verdict + " " + a.Reasons[0].Code
+}
+
+func (w web) attempt(t *testing.T, f map[string]string) {
+	t.Helper()
+	if a := w.call(t, "/v1/attempts", f, ""); a.Code != "" {
+		t.Fatal(a.Code)
+	}
 }
 
 func (w web) member(t *testing.T, list, number string, add bool) {
