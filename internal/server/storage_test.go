@@ -61,3 +61,33 @@ func mustJSON(t testing.TB, v any) []byte {
 	}
 	return b
 }
+
+// TestACommitThatWasCutOffIsToldAsUnknown cuts the connection right after the COMMIT, which the server carries out: the
+// caller hears that nobody knows, and the same key settles it.
+func TestACommitThatWasCutOffIsToldAsUnknown(t *testing.T) {
+	c := pgtest.Start(t)
+	var log locked
+	nodes, cables := cabled(t, c, 1, &log)
+	api := nodes[0].API("test").LocalHandler()
+	withdraw := func() (status int, answer struct{ Code, Status any }) {
+		t.Helper()
+		r := httptest.NewRequest("POST", "/v1/consents", strings.NewReader(
+			`{"number":"+12025550123","purpose":"marketing","channel":"sms","act":"withdrawn","source":"web_form"}`))
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Idempotency-Key", "one")
+		w := httptest.NewRecorder()
+		api.ServeHTTP(w, r)
+		if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil {
+			t.Fatalf("%d %s", w.Code, w.Body)
+		}
+		return w.Code, answer
+	}
+	cables[0].Set(pgtest.Faults{Commits: true})
+	if status, p := withdraw(); status != http.StatusServiceUnavailable || p.Code != "outcome_unknown" {
+		t.Errorf("cut off: got %d %v, want 503 outcome_unknown", status, p)
+	}
+	cables[0].Set(pgtest.Faults{})
+	if status, p := withdraw(); status != http.StatusOK || p.Status != "duplicate" {
+		t.Errorf("again: got %d %v, want the duplicate of what was committed", status, p)
+	}
+}

@@ -3,6 +3,7 @@
 package pgtest
 
 import (
+	"bytes"
 	"fmt"
 	"net"
 	"strings"
@@ -27,6 +28,7 @@ type Proxy struct {
 type Faults struct {
 	Cut     bool          // connections are closed, and new ones at once
 	Swallow bool          // nothing arrives any more, and nobody is told
+	Commits bool          // a connection is closed as soon as a COMMIT has been passed on, before its answer
 	Answers time.Duration // what the server sends arrives so much later
 }
 
@@ -135,7 +137,7 @@ func (p *Proxy) carry(to, from net.Conn, answers bool) {
 		n, err := from.Read(buffer)
 		if n > 0 {
 			p.hold(answers)
-			if _, err := to.Write(buffer[:n]); err != nil {
+			if _, err := to.Write(buffer[:n]); err != nil || p.endsAt(buffer[:n], answers) {
 				return
 			}
 		}
@@ -143,6 +145,13 @@ func (p *Proxy) carry(to, from net.Conn, answers bool) {
 			return
 		}
 	}
+}
+
+// endsAt reports whether the faults end a connection after what a client has sent.
+func (p *Proxy) endsAt(sent []byte, answers bool) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.faults.Commits && !answers && bytes.Contains(sent, []byte("COMMIT\x00"))
 }
 
 // hold keeps bytes back for as long as the faults say.
