@@ -61,6 +61,12 @@ func startWith(t testing.TB, configure func(*server.Config, string)) *fixture {
 	return f
 }
 
+// startBare starts a server without rules of law, which take a while to compile, for what no rule takes part in.
+func startBare(t testing.TB) *fixture {
+	t.Helper()
+	return startWith(t, func(c *server.Config, _ string) { c.Rules = server.NoRules })
+}
+
 // startDemo starts with the sample of about five thousand people, counted.
 func startDemo(t testing.TB) *fixture {
 	t.Helper()

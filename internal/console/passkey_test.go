@@ -46,7 +46,7 @@ func passkeyed(t *testing.T, f *fixture, login string) (c *browser.Browser, base
 }
 
 func TestInABrowserAPasskeySignsInAloneUntilItIsRemoved(t *testing.T) {
-	f := start(t)
+	f := startBare(t)
 	id := f.member("ada@example.org", access.Agent)
 	c, base := passkeyed(t, f, "ada@example.org")
 	c.Press(".me button")
@@ -86,7 +86,7 @@ func TestInABrowserAPasskeySignsInAloneUntilItIsRemoved(t *testing.T) {
 
 // What a browser answered once proves nothing the second time.
 func TestInABrowserAnAnswerOfAPasskeyIsGoodOnce(t *testing.T) {
-	f := start(t)
+	f := startBare(t)
 	f.member("ada@example.org", access.Agent)
 	c, base := passkeyed(t, f, "ada@example.org")
 	const answer = `(async () => {
@@ -119,7 +119,7 @@ func TestInABrowserAnAnswerOfAPasskeyIsGoodOnce(t *testing.T) {
 
 // Signing in and keeping one's account takes no mouse, and nothing of it keeps anybody from it.
 func TestInABrowserAnAccountIsForEverybody(t *testing.T) {
-	f := start(t)
+	f := startBare(t)
 	id := f.member("ada@example.org", access.Admin)
 	_, link, err := f.People.Invite(t.Context(), access.Local, access.Person{Login: "bo@example.org", Role: access.Agent})
 	if err != nil {
@@ -141,22 +141,28 @@ func TestInABrowserAnAccountIsForEverybody(t *testing.T) {
 			c.Usable(where, f.http.URL+path)
 		}
 	})
+	here := func() { // for pages that come back from a form
+		for _, theme := range []string{"light", "dark"} {
+			c.Look(360, theme)
+			c.UsableHere("at 360 px, " + theme)
+		}
+	}
 	c.Visit(f.http.URL + "/console/account")
 	c.TabTo("Set one up")
 	c.Enter("")
-	c.Everywhere(func(where string) { c.UsableHere(where) })
+	here()
 	c.TabTo("code")
 	c.Enter(codeOf(t, c.Text(".secret"), f.now()))
 	if got := c.Text("main"); !strings.Contains(got, "Your recovery codes") {
 		t.Fatalf("after setting up a code generator the page says %q", got)
 	}
-	c.Everywhere(func(where string) { c.UsableHere(where) })
+	here()
 	recovery := c.Text(".codes li")
 	c.TabTo("Sign out")
 	c.Enter("")
 	c.Run(chromedp.KeyEvent("ada@example.org" + kb.Tab))
 	c.Enter(words)
-	c.Everywhere(func(where string) { c.UsableHere(where) })
+	here()
 	c.Run(chromedp.Focus("#code", chromedp.ByQuery))
 	c.Enter(recovery)
 	if got := c.Text("h1"); got != "Overview" {

@@ -8,10 +8,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/chromedp"
+
 	"github.com/consentline/consentline/internal/access"
 	"github.com/consentline/consentline/internal/consent"
 	"github.com/consentline/consentline/internal/server"
 	"github.com/consentline/consentline/internal/signon"
+	"github.com/consentline/consentline/internal/testkit/browser"
 	"github.com/consentline/consentline/internal/testkit/openid"
 )
 
@@ -25,6 +28,7 @@ func startSignOn(t *testing.T, inToken bool) *fixture {
 			Client: "consentline", Secret: clientSecret, Redirect: address + signon.ReturnPath, InToken: inToken,
 			People: map[string][]string{"ada": {"everybody", "consent-admins"}, "bo": {"everybody", "shop"}, "eve": {"everybody"}},
 		})
+		c.Rules = server.NoRules
 		c.SignOn = &signon.Config{
 			Name: "Example login", Address: address, Issuer: issuer, ClientID: "consentline", ClientSecret: clientSecret, Scopes: []string{"groups"},
 			Grants: []signon.Grant{{Group: "consent-admins", Role: access.Admin}, {Group: "shop", Role: access.Agent, Brands: []consent.BrandID{"default"}}},
@@ -174,8 +178,29 @@ func TestWhatWasTypedSurvivesSingleSignOn(t *testing.T) {
 	b.post("/console/sign-in/away", "carried.id", strings.Repeat("x", signon.MostCarried)).status(503).says("too long to be kept")
 }
 
+// A form of the console may lead nowhere else, and yet a browser comes to the provider and back.
+func TestInABrowserSingleSignOnLeadsThereAndBack(t *testing.T) {
+	f := startSignOn(t, false)
+	provider, err := url.Parse(f.visitor().away())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := browser.Start(t, f.http.URL)
+	c.MayLeadTo(provider.Host)
+	c.Visit(f.http.URL + "/console/sign-in")
+	c.Run(
+		chromedp.Click("button[formaction]", chromedp.ByQuery), chromedp.WaitVisible("input[name=login]:not(#login)", chromedp.ByQuery),
+		chromedp.SendKeys("input[name=login]", "ada", chromedp.ByQuery), chromedp.SendKeys("input[name=password]", "any", chromedp.ByQuery),
+		chromedp.Click(".login-submit", chromedp.ByQuery), chromedp.WaitReady("input[name=prompt][value=consent]", chromedp.ByQuery),
+		chromedp.Click(".login-submit", chromedp.ByQuery), chromedp.WaitVisible(".side", chromedp.ByQuery),
+	)
+	if got := c.Text("h1"); got != "Overview" {
+		t.Errorf("after single sign-on the page is %q", got)
+	}
+}
+
 func TestWithoutSingleSignOnThereIsNoWayThere(t *testing.T) {
-	f := start(t)
+	f := startBare(t)
 	f.visitor().post("/console/sign-in/away").status(404)
 	f.visitor().get(signon.ReturnPath).status(404)
 	f.visitor().get("/console/sign-in").lacks("/console/sign-in/away")

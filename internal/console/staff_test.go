@@ -67,7 +67,7 @@ func (a answer) found(expression string) string {
 }
 
 func TestTheFirstLinkMakesAnAdminOnceAndNotByBeingLookedAt(t *testing.T) {
-	f := start(t)
+	f := startBare(t)
 	link, err := f.People.FirstLink(t.Context(), time.Hour)
 	if err != nil {
 		t.Fatal(err)
@@ -92,7 +92,7 @@ func TestTheFirstLinkMakesAnAdminOnceAndNotByBeingLookedAt(t *testing.T) {
 }
 
 func TestAnInvitedPersonChoosesAPasswordAndComesBackWithIt(t *testing.T) {
-	f := start(t)
+	f := startBare(t)
 	f.member("ada@example.org", access.Admin)
 	b := f.in("ada@example.org")
 	made := b.post("/console/staff", "login", "Bo@example.org", "name", "Bo <b>", "role", "agent", "brands", "default").status(200)
@@ -116,7 +116,7 @@ func TestAnInvitedPersonChoosesAPasswordAndComesBackWithIt(t *testing.T) {
 }
 
 func TestRoleAndBrandsOfAPersonHoldAtOnce(t *testing.T) {
-	f := start(t)
+	f := startBare(t)
 	f.as(access.Admin).post("/console/brands", "id", "ours", "name", "Ours").status(200)
 	id := f.member("bo@example.org", access.Agent)
 	b := f.in("bo@example.org")
@@ -140,7 +140,7 @@ func TestRoleAndBrandsOfAPersonHoldAtOnce(t *testing.T) {
 }
 
 func TestADisabledPersonIsOutAtOnceAndForGood(t *testing.T) {
-	f := start(t)
+	f := startBare(t)
 	id := f.member("bo@example.org", access.Agent)
 	b := f.in("bo@example.org")
 	admin := f.as(access.Admin)
@@ -158,7 +158,7 @@ func TestADisabledPersonIsOutAtOnceAndForGood(t *testing.T) {
 }
 
 func TestTheLastAdminCannotEndOrLowerThemselves(t *testing.T) {
-	f := start(t)
+	f := startBare(t)
 	id := f.member("ada@example.org", access.Admin)
 	b := f.in("ada@example.org")
 	b.post("/console/staff", "login", "never@example.org", "role", "admin").status(200) // invited is not there yet
@@ -172,7 +172,7 @@ func TestTheLastAdminCannotEndOrLowerThemselves(t *testing.T) {
 }
 
 func TestACodeGeneratorIsAskedForAndEachCodeIsGoodOnce(t *testing.T) {
-	f := start(t)
+	f := startBare(t)
 	f.member("bo@example.org", access.Agent)
 	b := f.in("bo@example.org")
 	page := b.post("/console/account/generator").status(200).says("<svg class=\"qr\"")
@@ -209,7 +209,7 @@ func TestACodeGeneratorIsAskedForAndEachCodeIsGoodOnce(t *testing.T) {
 }
 
 func TestFailuresLockAnAccountWhetherItIsThereOrNot(t *testing.T) {
-	f := start(t)
+	f := startBare(t)
 	f.member("bo@example.org", access.Agent)
 	var answers []string
 	for i, login := range []string{"bo@example.org", "nobody@example.org"} {
@@ -237,7 +237,7 @@ func TestFailuresLockAnAccountWhetherItIsThereOrNot(t *testing.T) {
 }
 
 func TestGuessesOfCodesLockTheAccount(t *testing.T) {
-	f := start(t)
+	f := startBare(t)
 	f.member("bo@example.org", access.Agent)
 	b := f.in("bo@example.org")
 	page := b.post("/console/account/generator")
@@ -257,7 +257,7 @@ func TestGuessesOfCodesLockTheAccount(t *testing.T) {
 }
 
 func TestHowSomebodySignsInIsChangedOnlyByWhoLatelyProvedThemselves(t *testing.T) {
-	f := start(t)
+	f := startBare(t)
 	f.member("bo@example.org", access.Agent)
 	b := f.in("bo@example.org")
 	f.pass(31 * time.Minute)
@@ -273,7 +273,7 @@ func TestHowSomebodySignsInIsChangedOnlyByWhoLatelyProvedThemselves(t *testing.T
 }
 
 func TestSessionsAreEndedByTheirOwnerAndByAnAdmin(t *testing.T) {
-	f := start(t)
+	f := startBare(t)
 	id := f.member("bo@example.org", access.Agent)
 	b, c, d := f.in("bo@example.org"), f.in("bo@example.org"), f.in("bo@example.org")
 	list := b.get("/console/account").status(200)
@@ -292,7 +292,7 @@ func TestSessionsAreEndedByTheirOwnerAndByAnAdmin(t *testing.T) {
 }
 
 func TestALinkAfterSeventyTwoHoursLetsNobodyIn(t *testing.T) {
-	f := start(t)
+	f := startBare(t)
 	_, link, err := f.People.Invite(t.Context(), access.Local, access.Person{Login: "bo@example.org", Role: access.Agent})
 	if err != nil {
 		t.Fatal(err)
@@ -302,7 +302,7 @@ func TestALinkAfterSeventyTwoHoursLetsNobodyIn(t *testing.T) {
 }
 
 func TestWhoLooksAtManyPeopleIsAskedWhy(t *testing.T) {
-	f := start(t)
+	f := startBare(t)
 	paths := make([]string, 42)
 	b := f.as(access.Agent)
 	for i := range paths {

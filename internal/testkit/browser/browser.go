@@ -83,8 +83,17 @@ func Start(t testing.TB, bases ...string) *Browser {
 	return c
 }
 
+// MayLeadTo lets the pages lead to another host, which is none of ours.
+func (c *Browser) MayLeadTo(host string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.hosts = append(c.hosts, host)
+}
+
 // listen notes requests to other hosts, console errors and breaches of the content security policy.
 func (c *Browser) listen(event any) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	complaint := ""
 	switch e := event.(type) {
 	case *network.EventRequestWillBeSent:
@@ -99,8 +108,6 @@ func (c *Browser) listen(event any) {
 	case *runtime.EventExceptionThrown:
 		complaint = "an exception: " + e.ExceptionDetails.Error()
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	if c.expected != "" && strings.Contains(complaint, c.expected) {
 		c.heard = true
 		return
