@@ -11,6 +11,7 @@ import (
 
 	"github.com/consentline/consentline/internal/policy"
 	"github.com/consentline/consentline/internal/rulebook"
+	"github.com/consentline/consentline/internal/server"
 )
 
 type rulesCmd struct {
@@ -58,21 +59,27 @@ func checked(verified bool) string {
 }
 
 type wirePacks struct {
-	Packs []struct {
-		Pack    string     `json:"pack"`
-		Title   string     `json:"title"`
-		Version string     `json:"version"`
-		Rules   []wireRule `json:"rules"`
-	} `json:"packs"`
+	Packs        []wirePack        `json:"packs"`
 	Overrides    []json.RawMessage `json:"overrides"`
 	Bans         []json.RawMessage `json:"bans"`
 	Relaxations  []json.RawMessage `json:"relaxations"`
 	Declarations []json.RawMessage `json:"declarations"`
 }
 
-// readPacks asks for the packs in force and, with --json, writes the answer.
+type wirePack struct {
+	Pack    string     `json:"pack"`
+	Title   string     `json:"title"`
+	Version string     `json:"version"`
+	Rules   []wireRule `json:"rules"`
+}
+
+// readPacks asks for the packs in force and, with --json, writes the answer. Where there is no ledger yet, they are
+// those that one would be opened with.
 func readPacks(ctx context.Context, a *App, t *target, asJSON bool) (packs wirePacks, err error) {
 	conn, err := t.connect(ctx, a, mustExist)
+	if errors.Is(err, errNoLedger) {
+		return t.packsToCome(a, asJSON)
+	}
 	if err != nil {
 		return packs, err
 	}
@@ -82,6 +89,36 @@ func readPacks(ctx context.Context, a *App, t *target, asJSON bool) (packs wireP
 		err = writeJSON(a.Out, raw)
 	}
 	return packs, err
+}
+
+// packsToCome reads the packs that stand built in, and over them those of the folder that --rules names.
+func (t *target) packsToCome(a *App, asJSON bool) (out wirePacks, err error) {
+	dir := rulesOf(t.Rules)
+	if dir == server.NoRules {
+		return out, errors.New("with --rules none there are no rules")
+	}
+	packs, err := rulebook.Load(dir)
+	if err != nil {
+		return out, err
+	}
+	for _, p := range packs {
+		one := wirePack{Pack: p.Name, Title: p.Title, Version: p.Version()}
+		for _, r := range p.Rules {
+			one.Rules = append(one.Rules, wireRule{
+				ID: r.ID, Pack: r.Pack, Kind: r.Kind.String(), Requires: r.Statement(), Citation: r.Citation,
+				Source: r.Source, Verified: r.Verified, Note: r.Note,
+			})
+		}
+		out.Packs = append(out.Packs, one)
+	}
+	if !asJSON {
+		return out, nil
+	}
+	raw, err := json.Marshal(out)
+	if err != nil {
+		return out, err
+	}
+	return out, writeJSON(a.Out, raw)
 }
 
 type rulesListCmd struct {

@@ -59,7 +59,7 @@ func (t *target) connect(ctx context.Context, a *App, o opening) (*connection, e
 			if c, ok := t.throughSocket(ctx); ok { // of a node whose database is elsewhere
 				return c, nil
 			}
-			return nil, fmt.Errorf("there is no ledger in %s: name its directory with --data, or its server with --server, or make one with: consentline serve --data %s", t.Data, t.Data)
+			return nil, fmt.Errorf("%w in %s: name its directory with --data, or its server with --server, or make one with: consentline serve --data %s", errNoLedger, t.Data, t.Data)
 		}
 	}
 	return t.local(ctx, a)
@@ -161,6 +161,9 @@ func (t *target) open(ctx context.Context, a *App) (*connection, error) {
 	leave, err := own(t.Data, a.Now(), "")
 	return &connection{client: c, server: s, close: func() error { return errors.Join(leave(), s.Close()) }}, err
 }
+
+// errNoLedger says that a data directory holds none.
+var errNoLedger = errors.New("there is no ledger")
 
 // builtIn is what --rules calls the packs that come with the program, which are also what holds where nothing is said.
 const builtIn = "builtin"
