@@ -64,6 +64,9 @@ var Promises = []Promise{
 		Tests: []Test{
 			{Folder: "internal/freshness", Name: "TestTheProtocolAllowsNothingStale", How: "every state of a model of the lease, with pauses, losses, delays, drift and a second primary", Figures: []string{"states of the lease explored"}},
 			{Folder: "internal/freshness", Name: "TestEveryWorseProtocolAllowsSomethingStale", How: "the test of the test: each way to weaken the protocol is found out", Figures: []string{"weaker protocols found out"}},
+			{Folder: "internal/freshness", Name: "TestTheWaitIsForDeltaAndTheMarginOnTheNodesOwnClock", How: "the wait before `effective: \"all\"`, to the nanosecond, on a clock that the test steps"},
+			{Folder: "internal/freshness", Name: "TestAWaitThatAMachineSleptThroughIsOver", How: "a machine that was suspended: its waits are over, and so is its lease"},
+			{Folder: "internal/freshness", Name: "TestAPollThatWasOvertakenIsNoFork", How: "a poll whose snapshot is older than what the node has committed itself"},
 			{Folder: "internal/server", Name: "TestNoAllowOutlivesAnAcknowledgedWithdrawal", How: "three nodes that are stopped, killed, cut off and delayed; what they said is judged by porcupine", Figures: []string{"histories judged", "answers in them", "stale denials in them", "allows in them"}},
 			{Folder: "internal/server", Name: "TestProvokedNodesKeepTheirWord", How: "nodes led on purpose into what leases are there for: stopped while another records, answered late"},
 			{Folder: "internal/server", Name: "TestBrokenLeasesAreCaught", How: "the test of the test: nodes with a worse lease are found out by the same histories", Figures: []string{"broken leases found out"}},
@@ -71,6 +74,7 @@ var Promises = []Promise{
 			{Folder: "internal/server", Name: "TestAnOldPrimaryKeepsNobodyFresh", How: "an old primary that gives up waiting for its standby makes no node fresh", Figures: []string{"standbys promoted"}},
 			{Folder: "internal/server", Name: "TestALossyFailoverClosesEveryNodeThatKnowsMore", How: "a standby that lacks the last entries is promoted: nodes close, and keep their suppressions", Figures: []string{"standbys promoted"}},
 			{Folder: "internal/server", Name: "TestACopyThatWasWrittenToIsNoticed", How: "an older copy that has grown past what the nodes know is told apart by its entries", Figures: []string{"standbys promoted"}},
+			{Folder: "internal/server", Name: "TestTwoNodesOverHTTPWaitForARevisionOrSayThatTheyAreBehind", How: "over HTTP: a least revision is waited for, a node that is cut off says so in checks, `/readyz` and `/metrics`"},
 			{Folder: "internal/check", Name: "TestClockIsReadAfterTheIndex", How: "a lease that runs out while the check is at work"},
 			{Folder: "internal/check", Name: "TestALeaseExtendedMeanwhileDoesNotCoverWhatWasReadBefore", How: "a poll that is applied while the check is at work"},
 			{Folder: "internal/testkit/ha", Name: "TestLeadersAreKilledUnderLoad", How: "what the two nodes of the cluster said through all its failovers, judged by porcupine", Figures: []string{"histories judged", "answers in them", "stale denials in them", "allows in them"}},
