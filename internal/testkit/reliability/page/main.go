@@ -2,6 +2,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -21,9 +22,11 @@ func run(args []string) error {
 	folders, pattern := reliability.Selection()
 	switch {
 	case len(args) == 1 && args[0] == "folders":
-		fmt.Println(strings.Join(folders, " "))
+		_, err := fmt.Fprintln(os.Stdout, strings.Join(folders, " "))
+		return err
 	case len(args) == 1 && args[0] == "pattern":
-		fmt.Println(pattern)
+		_, err := fmt.Fprintln(os.Stdout, pattern)
+		return err
 	case len(args) == 3 && args[0] == "write":
 		figures, err := reliability.Read(args[1])
 		if err != nil {
@@ -34,8 +37,6 @@ func run(args []string) error {
 			return err
 		}
 		return os.WriteFile(args[2], []byte(page), 0o644)
-	default:
-		return fmt.Errorf("want folders, pattern, or write DIR FILE")
 	}
-	return nil
+	return errors.New("want folders, pattern, or write DIR FILE")
 }
