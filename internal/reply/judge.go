@@ -14,6 +14,9 @@ func (s *Set) wholeMessage(m *message, in Input) (Result, bool) {
 	if k, ok := s.keyword(join(m.tokens, typed), in.Region); ok {
 		return s.byKeyword(k, m, in, true), true
 	}
+	if k, ok := s.keyword(join(s.untailed(m.tokens), typed), in.Region); ok && k.label == OptOut {
+		return s.byKeyword(k, m, in, false), true
+	}
 	core := s.core(m)
 	if k, ok := s.keyword(join(core, typed), in.Region); ok {
 		return s.byKeyword(k, m, in, false), true
@@ -55,6 +58,15 @@ func join(tokens []token, word func(token) string) string {
 		parts[i] = word(t)
 	}
 	return strings.Join(parts, " ")
+}
+
+// untailed drops courtesy behind the words only: what is a courtesy in one language may withdraw in another ("stp pls").
+func (s *Set) untailed(tokens []token) []token {
+	n := len(tokens)
+	for n > 1 && tokens[n-1].in(s.courtesy) {
+		n--
+	}
+	return tokens[:n]
 }
 
 // core drops courtesy around the words, laughter, and immediate repetitions.

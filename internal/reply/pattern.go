@@ -2,6 +2,7 @@ package reply
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -97,8 +98,9 @@ func (b *builder) step(lang, f string) (step, error) {
 	} else if rest, ok := strings.CutPrefix(f, "!"); ok {
 		f, st.op = rest, opNot
 	}
-	if rest, ok := strings.CutSuffix(f, "|$"); ok {
-		f, st.orEnd = rest, true
+	if alternatives := strings.Split(f, "|"); len(alternatives) > 1 && slices.Contains(alternatives, "$") {
+		st.orEnd = true
+		f = strings.Join(slices.DeleteFunc(alternatives, func(alt string) bool { return alt == "$" }), "|")
 	}
 	set, err := b.element(lang, f)
 	st.set = set
