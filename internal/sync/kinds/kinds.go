@@ -3,10 +3,12 @@ package kinds
 
 import (
 	"github.com/consentline/consentline/internal/sync"
+	"github.com/consentline/consentline/internal/sync/twilio"
 	"github.com/consentline/consentline/internal/sync/webhook"
 )
 
 // All are the kinds there are.
 var All = []sync.Kind{
+	twilio.Kind,
 	webhook.Kind,
 }
