@@ -2,13 +2,9 @@ package console_test
 
 import (
 	"context"
-	"io"
 	"net/http"
-	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
-	"regexp"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -19,12 +15,16 @@ import (
 	"github.com/consentline/consentline/internal/demo"
 	"github.com/consentline/consentline/internal/phone"
 	"github.com/consentline/consentline/internal/server"
+	"github.com/consentline/consentline/internal/testkit/visit"
 )
 
 const (
 	alice = "+12025550123"
 	bob   = "+12025550124"
 )
+
+// answer is a page that came back.
+type answer = visit.Answer
 
 // fixture is a running server with the console in front of it.
 type fixture struct {
@@ -119,20 +119,13 @@ func yes(number string) act.Report {
 	return act.Report{Number: number, Purpose: "marketing", Channel: consent.SMS, Act: consent.Granted, Source: consent.WebForm}
 }
 
-// visitor visits pages as a browser does, without a script.
+// visitor is a browser that knows whose pages it visits.
 type visitor struct {
-	f      *fixture
-	client *http.Client
-	host   string // which the browser asks for; empty: the server's address
+	*visit.Visitor
+	f *fixture
 }
 
-func (f *fixture) visitor() *visitor {
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	return &visitor{f: f, client: &http.Client{Jar: jar}}
-}
+func (f *fixture) visitor() *visitor { return &visitor{visit.New(f.t, f.http.URL), f} }
 
 // as returns a browser in which somebody with a role is signed in.
 func (f *fixture) as(r access.Role, brands ...consent.BrandID) *visitor {
@@ -153,115 +146,14 @@ func (b *visitor) signIn(secret string) {
 	if err != nil {
 		b.f.t.Fatal(err)
 	}
-	b.client.Jar.SetCookies(u, []*http.Cookie{{Name: "consentline_session", Value: token, Path: "/console/"}})
-}
-
-// answer is a page that came back.
-type answer struct {
-	t testing.TB
-	*http.Response
-	body string
-}
-
-func (b *visitor) do(r *http.Request) answer {
-	b.f.t.Helper()
-	if b.host != "" {
-		r.Host = b.host
-	}
-	res, err := b.client.Do(r)
-	if err != nil {
-		b.f.t.Fatal(err)
-	}
-	defer res.Body.Close()
-	body, err := io.ReadAll(res.Body)
-	if err != nil {
-		b.f.t.Fatal(err)
-	}
-	return answer{b.f.t, res, string(body)}
-}
-
-func (b *visitor) get(path string) answer {
-	b.f.t.Helper()
-	r, err := http.NewRequestWithContext(b.f.t.Context(), http.MethodGet, b.f.http.URL+path, nil)
-	if err != nil {
-		b.f.t.Fatal(err)
-	}
-	return b.do(r)
-}
-
-// post sends a form, given as names and values in turn, from a page of the same site.
-func (b *visitor) post(path string, pairs ...string) answer {
-	b.f.t.Helper()
-	return b.do(b.form(path, "same-origin", pairs...))
-}
-
-func (b *visitor) form(path, site string, pairs ...string) *http.Request {
-	b.f.t.Helper()
-	values := url.Values{}
-	for i := 0; i+1 < len(pairs); i += 2 {
-		values.Add(pairs[i], pairs[i+1])
-	}
-	r, err := http.NewRequestWithContext(b.f.t.Context(), http.MethodPost, b.f.http.URL+path, strings.NewReader(values.Encode()))
-	if err != nil {
-		b.f.t.Fatal(err)
-	}
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	r.Header.Set("Sec-Fetch-Site", site)
-	return r
+	b.Client.Jar.SetCookies(u, []*http.Cookie{{Name: "consentline_session", Value: token, Path: "/console/"}})
 }
 
 // person looks a number up and returns the path of the page that it led to.
 func (b *visitor) person(number string) (string, answer) {
 	b.f.t.Helper()
-	a := b.post("/console/number", "number", number).status(200)
+	a := b.Post("/console/number", "number", number).Status(200)
 	return a.Request.URL.Path, a
-}
-
-func (a answer) status(want int) answer {
-	a.t.Helper()
-	if a.StatusCode != want {
-		a.t.Fatalf("%s %s: got %d, want %d: %s", a.Request.Method, a.Request.URL.Path, a.StatusCode, want, a.words())
-	}
-	return a
-}
-
-// says checks that the page holds each text.
-func (a answer) says(texts ...string) answer {
-	a.t.Helper()
-	for _, text := range texts {
-		if !strings.Contains(a.body, text) {
-			a.t.Errorf("%s %s does not say %q: %s", a.Request.Method, a.Request.URL.Path, text, a.words())
-		}
-	}
-	return a
-}
-
-// lacks checks that the page holds none of the texts.
-func (a answer) lacks(texts ...string) answer {
-	a.t.Helper()
-	for _, text := range texts {
-		if strings.Contains(a.body, text) {
-			a.t.Errorf("%s %s says %q", a.Request.Method, a.Request.URL.Path, text)
-		}
-	}
-	return a
-}
-
-var tags = regexp.MustCompile(`(?s)<[^>]*>|\s+`)
-
-func (a answer) words() string {
-	text := tags.ReplaceAllString(a.body, " ")
-	return text[:min(len(text), 1500)]
-}
-
-// field returns the value of the first field with a name.
-func (a answer) field(name string) string {
-	a.t.Helper()
-	m := regexp.MustCompile(`name="` + regexp.QuoteMeta(name) + `" value="([^"]*)"`).FindStringSubmatch(a.body)
-	if m == nil {
-		a.t.Fatalf("%s has no field %s: %s", a.Request.URL.Path, name, a.words())
-	}
-	return m[1]
 }
 
 func mustNumber(t testing.TB, text string) phone.Number {

@@ -67,12 +67,12 @@ func TestInABrowserAPasskeySignsInAloneUntilItIsRemoved(t *testing.T) {
 
 	// Disabled, the person is out with the passkey too, and enabled again comes back with it.
 	admin := f.as(access.Admin)
-	admin.post("/console/staff/"+id, "do", "disable").status(200)
+	admin.Post("/console/staff/"+id, "do", "disable").Status(200)
 	enter()
 	if got := c.Text("#problem"); !strings.Contains(got, "not known here") {
 		t.Errorf("to a disabled person the page says %q", got)
 	}
-	admin.post("/console/staff/"+id, "do", "enable").status(200).says("Passkeys: 1")
+	admin.Post("/console/staff/"+id, "do", "enable").Status(200).Says("Passkeys: 1")
 	enter()
 	c.Visit(base + "/console/account")
 	c.Press("form[action*=passkeys][action$=remove] button")
@@ -81,7 +81,7 @@ func TestInABrowserAPasskeySignsInAloneUntilItIsRemoved(t *testing.T) {
 	if got := c.Text("#problem"); !strings.Contains(got, "not known here") {
 		t.Errorf("with a removed passkey the page says %q", got)
 	}
-	admin.get("/console/audit").says("passkey set", "passkey removed", "signed in to the console")
+	admin.Get("/console/audit").Says("passkey set", "passkey removed", "signed in to the console")
 }
 
 // What a browser answered once proves nothing the second time.
@@ -91,7 +91,7 @@ func TestInABrowserAnAnswerOfAPasskeyIsGoodOnce(t *testing.T) {
 	c, base := passkeyed(t, f, "ada@example.org")
 	const answer = `(async () => {
 		const options = JSON.parse(document.querySelector("[data-passkey=get]").dataset.options);
-		const made = await navigator.credentials.get({publicKey: PublicKeyCredential.parseRequestOptionsFromJSON(options)});
+		const made = await navigator.credentials.Get({publicKey: PublicKeyCredential.parseRequestOptionsFromJSON(options)});
 		return JSON.stringify(made.toJSON());
 	})()`
 	give := func() (given string) {
@@ -101,20 +101,20 @@ func TestInABrowserAnAnswerOfAPasskeyIsGoodOnce(t *testing.T) {
 	}
 	at := func(host string) *visitor {
 		b := f.visitor()
-		b.host = host
+		b.Host = host
 		return b
 	}
 	here := strings.TrimPrefix(base, "http://")
 	given := give()
-	at(here).post("/console/sign-in", "passkey", given).status(200).says("Overview")
-	at(here).post("/console/sign-in", "passkey", given).status(422).says("not known here")
-	at(here).post("/console/sign-in", "passkey", "{}").status(422)
+	at(here).Post("/console/sign-in", "passkey", given).Status(200).Says("Overview")
+	at(here).Post("/console/sign-in", "passkey", given).Status(422).Says("not known here")
+	at(here).Post("/console/sign-in", "passkey", "{}").Status(422)
 	for _, elsewhere := range []string{"", "evil.example", "localhost:1"} {
-		at(elsewhere).post("/console/sign-in", "passkey", give()).status(422)
+		at(elsewhere).Post("/console/sign-in", "passkey", give()).Status(422)
 	}
 	given = give()
 	f.pass(11 * time.Minute)
-	at(here).post("/console/sign-in", "passkey", given).status(422)
+	at(here).Post("/console/sign-in", "passkey", given).Status(422)
 }
 
 // Signing in and keeping one's account takes no mouse, and nothing of it keeps anybody from it.

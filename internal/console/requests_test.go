@@ -32,16 +32,16 @@ func TestARequestForErasureIsSettledWithAReason(t *testing.T) {
 	f := start(t)
 	subject := f.record(yes(alice)).Subject
 	f.must(f.Erasures.Ask(t.Context(), "test", subject, "default"))
-	f.as(access.Compliance, "other").get("/console/requests").lacks("202-555-0123")
+	f.as(access.Compliance, "other").Get("/console/requests").Lacks("202-555-0123")
 	b := f.as(access.Compliance)
-	page := b.get("/console/requests").status(200).says("1 202-555-0123", "asked Default brand")
-	entry := page.field("entry")
-	b.post("/console/requests/erasure", "entry", entry, "outcome", "refused", "reason", " ").status(422).says("say in a few words")
-	b.post("/console/requests/erasure", "entry", entry, "outcome", "forgotten", "reason", "x").status(404)
-	f.as(access.Viewer).post("/console/requests/erasure", "entry", entry, "outcome", "refused", "reason", "x").status(403)
-	b.post("/console/requests/erasure", "entry", entry, "outcome", "refused", "reason", `a debt is open <b>`).status(200).says("Settled", "Nobody waits to be erased")
-	b.post("/console/requests/erasure", "entry", entry, "outcome", "erased", "reason", "again").status(200).says("it was so already")
-	b.get("/console/audit").says("request for erasure settled", "a debt is open")
+	page := b.Get("/console/requests").Status(200).Says("1 202-555-0123", "asked Default brand")
+	entry := page.Field("entry")
+	b.Post("/console/requests/erasure", "entry", entry, "outcome", "refused", "reason", " ").Status(422).Says("say in a few words")
+	b.Post("/console/requests/erasure", "entry", entry, "outcome", "forgotten", "reason", "x").Status(404)
+	f.as(access.Viewer).Post("/console/requests/erasure", "entry", entry, "outcome", "refused", "reason", "x").Status(403)
+	b.Post("/console/requests/erasure", "entry", entry, "outcome", "refused", "reason", `a debt is open <b>`).Status(200).Says("Settled", "Nobody waits to be erased")
+	b.Post("/console/requests/erasure", "entry", entry, "outcome", "erased", "reason", "again").Status(200).Says("it was so already")
+	b.Get("/console/audit").Says("request for erasure settled", "a debt is open")
 }
 
 func TestRequestsComeInPages(t *testing.T) {
@@ -51,15 +51,15 @@ func TestRequestsComeInPages(t *testing.T) {
 		f.must(f.Erasures.Ask(t.Context(), "test", f.record(yes(n)).Subject, "default"))
 	}
 	b := f.as(access.Compliance)
-	a, seen, pages := b.get("/console/requests").status(200), 0, 1
+	a, seen, pages := b.Get("/console/requests").Status(200), 0, 1
 	for {
-		seen += strings.Count(a.body, "asked Default brand")
-		_, rest, more := strings.Cut(a.body, `rel="next" href="`)
+		seen += strings.Count(a.Text, "asked Default brand")
+		_, rest, more := strings.Cut(a.Text, `rel="next" href="`)
 		if !more {
 			break
 		}
 		next, _, _ := strings.Cut(rest, `"`)
-		a, pages = b.get(next).status(200), pages+1
+		a, pages = b.Get(next).Status(200), pages+1
 	}
 	if seen != 45 || pages != 3 {
 		t.Errorf("saw %d requests on %d pages, want 45 on 3", seen, pages)
@@ -75,9 +75,9 @@ func TestWhoIsAskedToConfirmIsShown(t *testing.T) {
 	silent := yes(bob)
 	silent.Act = consent.Requested
 	f.record(silent)
-	f.as(access.Compliance).get("/console/requests").status(200).says("1 202-555-0123", "default · marketing · SMS", "sent once, last", "1 202-555-0124", "none is open here")
-	f.as(access.Viewer).get("/console/requests").lacks("202-555-0123")
-	f.as(access.Compliance, "other").get("/console/requests").says("Nobody is being asked")
+	f.as(access.Compliance).Get("/console/requests").Status(200).Says("1 202-555-0123", "default · marketing · SMS", "sent once, last", "1 202-555-0124", "none is open here")
+	f.as(access.Viewer).Get("/console/requests").Lacks("202-555-0123")
+	f.as(access.Compliance, "other").Get("/console/requests").Says("Nobody is being asked")
 }
 
 // write lets the person write a text to a sender of the default brand.
@@ -101,25 +101,25 @@ func TestAnAmbiguousReplyIsDecidedWithOneButton(t *testing.T) {
 	}{{"resume", consent.StatusGranted}, {"stop", consent.StatusWithdrawn}} {
 		f.pass(time.Hour)
 		f.write("e"+c.decision, "maybe later <script>alert(1)</script> 2025550123")
-		page := b.get("/console/conflicts").status(200).says("maybe later &lt;script&gt;", "marketing is suspended", `data-key="s"`).lacks("<script>alert")
-		f.as(access.Viewer).get("/console/conflicts").lacks("2025550123")
-		f.as(access.Agent, "other").post("/console/reviews", "review", page.field("review"), "decision", c.decision).status(404)
-		b.post("/console/reviews", "review", page.field("review"), "decision", "shrug").status(422)
-		b.post("/console/reviews", "review", page.field("review"), "decision", c.decision).status(200).says("Decided", "No reply waits")
+		page := b.Get("/console/conflicts").Status(200).Says("maybe later &lt;script&gt;", "marketing is suspended", `data-key="s"`).Lacks("<script>alert")
+		f.as(access.Viewer).Get("/console/conflicts").Lacks("2025550123")
+		f.as(access.Agent, "other").Post("/console/reviews", "review", page.Field("review"), "decision", c.decision).Status(404)
+		b.Post("/console/reviews", "review", page.Field("review"), "decision", "shrug").Status(422)
+		b.Post("/console/reviews", "review", page.Field("review"), "decision", c.decision).Status(200).Says("Decided", "No reply waits")
 		if got := f.status(alice); got != c.want {
 			t.Errorf("%d: after %s the record is %s, want %s", i, c.decision, got, c.want)
 		}
-		b.post("/console/reviews", "review", page.field("review"), "decision", c.decision).status(200).says("it was so already")
+		b.Post("/console/reviews", "review", page.Field("review"), "decision", c.decision).Status(200).Says("it was so already")
 	}
-	b.post("/console/reviews", "review", "x", "decision", "stop").status(404)
+	b.Post("/console/reviews", "review", "x", "decision", "stop").Status(404)
 }
 
 func TestTheOverviewTellsWhatChecksAnswered(t *testing.T) {
 	f := start(t)
 	counts := []report.Checks{{Verdict: "allow", Code: "granted", N: 30}, {Verdict: "deny", Code: "withdrawn", N: 10}}
 	f.must(f.Reports.AddChecks(t.Context(), f.now(), counts))
-	f.as(access.Viewer).get("/console/").status(200).says("40 questions in these 90 days", "The person withdrew consent.", "75 %", "25 %")
-	f.as(access.Viewer, "default").get("/console/").status(200).lacks("What checks answered")
+	f.as(access.Viewer).Get("/console/").Status(200).Says("40 questions in these 90 days", "The person withdrew consent.", "75 %", "25 %")
+	f.as(access.Viewer, "default").Get("/console/").Status(200).Lacks("What checks answered")
 }
 
 // upload sends a file as the logo of the default brand.
@@ -139,49 +139,49 @@ func (b *visitor) upload(body []byte, fields ...string) answer {
 	b.f.must(err)
 	r.Header.Set("Content-Type", w.FormDataContentType())
 	r.Header.Set("Sec-Fetch-Site", "same-origin")
-	return b.do(r)
+	return b.Do(r)
 }
 
 func TestABrandsLookIsChangedInTheConsole(t *testing.T) {
 	f := start(t)
 	b := f.as(access.Admin)
 	fields := []string{"name", "Harbour", "country", "us", "contact", "help@harbour.example", "privacy", "https://harbour.example/p"}
-	b.post("/console/brands/default", append(fields, "colour", "red")...).status(422).says("want # and six", "help@harbour.example")
-	b.post("/console/brands/default", append(fields, "site", "javascript:alert(1)")...).status(422)
-	b.post("/console/brands/default", append(fields, "colour", "#9B1C31")...).status(200).says("Saved")
-	b.post("/console/brands/default", append(fields, "colour", "#9b1c31")...).status(200).says("it was so already")
+	b.Post("/console/brands/default", append(fields, "colour", "red")...).Status(422).Says("want # and six", "help@harbour.example")
+	b.Post("/console/brands/default", append(fields, "site", "javascript:alert(1)")...).Status(422)
+	b.Post("/console/brands/default", append(fields, "colour", "#9B1C31")...).Status(200).Says("Saved")
+	b.Post("/console/brands/default", append(fields, "colour", "#9b1c31")...).Status(200).Says("it was so already")
 	var logo bytes.Buffer
 	f.must(png.Encode(&logo, image.NewPaletted(image.Rect(0, 0, 30, 20), color.Palette{color.White})))
-	b.upload([]byte("<svg/>")).status(422).says("want a PNG or JPEG image")
-	b.upload(append(logo.Bytes(), make([]byte, form.MaxImage)...)).status(422).says("bytes: at most")
-	b.upload(make([]byte, 2<<20)).status(http.StatusRequestEntityTooLarge)
-	b.post("/console/brands/default/logo").status(422).says("choose a PNG or JPEG")
-	b.upload(logo.Bytes()).status(200).says("Saved", "/o/images/sha256:")
-	b.upload(nil, "remove", "1").status(200).says("Saved").lacks("/o/images/")
+	b.upload([]byte("<svg/>")).Status(422).Says("want a PNG or JPEG image")
+	b.upload(append(logo.Bytes(), make([]byte, form.MaxImage)...)).Status(422).Says("bytes: at most")
+	b.upload(make([]byte, 2<<20)).Status(http.StatusRequestEntityTooLarge)
+	b.Post("/console/brands/default/logo").Status(422).Says("choose a PNG or JPEG")
+	b.upload(logo.Bytes()).Status(200).Says("Saved", "/o/images/sha256:")
+	b.upload(nil, "remove", "1").Status(200).Says("Saved").Lacks("/o/images/")
 	brand, err := f.Catalog.Brand("default")
 	if err != nil || brand.Name != "Harbour" || brand.Country != "US" || brand.Colour != "#9b1c31" || brand.Privacy != "https://harbour.example/p" {
 		t.Errorf("the brand is %+v, %v", brand, err)
 	}
-	f.as(access.Admin, "other").get("/console/brands/default").status(404)
-	f.as(access.Agent).post("/console/brands/default", fields...).status(403)
+	f.as(access.Admin, "other").Get("/console/brands/default").Status(404)
+	f.as(access.Agent).Post("/console/brands/default", fields...).Status(403)
 }
 
 func TestAWordingTellsWhereItIsShown(t *testing.T) {
 	f := start(t)
 	b := f.as(access.Admin)
-	b.post("/console/wordings", "id", "w", "brand", "default", "language", "en", "text", "I agree.").status(200).says("In no form and by no keyword")
-	b.post("/console/forms", "id", "news", "brand", "default", "purpose", "marketing", "channel", "sms", "wordings", "w", "confirm_by", "reply", "confirm", "1").status(200).says("by answering a message")
-	b.get("/console/wordings/w").says(`<a href="/o/news">form news</a>`)
+	b.Post("/console/wordings", "id", "w", "brand", "default", "language", "en", "text", "I agree.").Status(200).Says("In no form and by no keyword")
+	b.Post("/console/forms", "id", "news", "brand", "default", "purpose", "marketing", "channel", "sms", "wordings", "w", "confirm_by", "reply", "confirm", "1").Status(200).Says("by answering a message")
+	b.Get("/console/wordings/w").Says(`<a href="/o/news">form news</a>`)
 }
 
 func TestAWordingIsHeldAgainstTheRulesOfTheBrandsCountry(t *testing.T) {
 	f := start(t)
 	b := f.as(access.Admin)
-	b.post("/console/brands/default", "name", "Harbour", "country", "US").status(200)
-	b.post("/console/wordings", "id", "w", "brand", "default", "purpose", "marketing", "language", "en", "text", "Harbour may text me offers. Reply STOP to end.").status(200).
-		says("What the rules of US want it to say", "not found</span></h2>", "us.disclosure_consent", "47 CFR 64.1200(f)(9)", "our forms do that")
-	b.post("/console/brands/default", "name", "Harbour", "country", "").status(200)
-	b.get("/console/wordings/w").lacks("What the rules of")
+	b.Post("/console/brands/default", "name", "Harbour", "country", "US").Status(200)
+	b.Post("/console/wordings", "id", "w", "brand", "default", "purpose", "marketing", "language", "en", "text", "Harbour may text me offers. Reply STOP to end.").Status(200).
+		Says("What the rules of US want it to say", "not found</span></h2>", "us.disclosure_consent", "47 CFR 64.1200(f)(9)", "our forms do that")
+	b.Post("/console/brands/default", "name", "Harbour", "country", "").Status(200)
+	b.Get("/console/wordings/w").Lacks("What the rules of")
 }
 
 func TestTheQueuesScriptIsSmallAndOurs(t *testing.T) {
@@ -192,7 +192,7 @@ func TestTheQueuesScriptIsSmallAndOurs(t *testing.T) {
 	f := start(t)
 	b := f.as(access.Agent)
 	for path, want := range map[string]bool{"/console/conflicts": true, "/console/": false} {
-		csp := b.get(path).Header.Get("Content-Security-Policy")
+		csp := b.Get(path).Header.Get("Content-Security-Policy")
 		if strings.Contains(csp, "unsafe") || strings.Contains(csp, "script-src 'self'") != want {
 			t.Errorf("the policy of %s is %q", path, csp)
 		}

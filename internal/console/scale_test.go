@@ -67,8 +67,8 @@ func BenchmarkPages(b *testing.B) {
 			size := 0
 			for b.Loop() {
 				began := time.Now()
-				a := browser.get(path).status(200)
-				took, size = append(took, time.Since(began)), len(a.body)
+				a := browser.Get(path).Status(200)
+				took, size = append(took, time.Since(began)), len(a.Text)
 			}
 			slices.Sort(took)
 			median := took[len(took)/2]

@@ -41,10 +41,10 @@ var action = regexp.MustCompile(`action="([^"]+)"`)
 // away begins single sign-on and returns the address that the browser is sent to.
 func (b *visitor) away(pairs ...string) string {
 	b.f.t.Helper()
-	a := b.post("/console/sign-in/away", append([]string{"to", "/console/"}, pairs...)...).status(200)
+	a := b.Post("/console/sign-in/away", append([]string{"to", "/console/"}, pairs...)...).Status(200)
 	_, address, ok := strings.Cut(a.Header.Get("Refresh"), "url=")
 	if !ok {
-		b.f.t.Fatalf("the browser is not sent on: %s", a.words())
+		b.f.t.Fatalf("the browser is not sent on: %s", a.Words())
 	}
 	return address
 }
@@ -54,12 +54,12 @@ func (b *visitor) through(address, login string) answer {
 	b.f.t.Helper()
 	a := b.visit(address)
 	for range 4 {
-		m := action.FindStringSubmatch(a.body)
+		m := action.FindStringSubmatch(a.Text)
 		if m == nil || a.Request.URL.Host == b.f.http.Listener.Addr().String() {
 			return a
 		}
 		form := url.Values{"prompt": {"consent"}}
-		if strings.Contains(a.body, `name="login"`) {
+		if strings.Contains(a.Text, `name="login"`) {
 			form = url.Values{"prompt": {"login"}, "login": {login}, "password": {"any"}}
 		}
 		to, err := a.Request.URL.Parse(m[1])
@@ -71,9 +71,9 @@ func (b *visitor) through(address, login string) answer {
 			b.f.t.Fatal(err)
 		}
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		a = b.do(r)
+		a = b.Do(r)
 	}
-	b.f.t.Fatalf("the provider does not come to an end: %s", a.words())
+	b.f.t.Fatalf("the provider does not come to an end: %s", a.Words())
 	return a
 }
 
@@ -83,51 +83,51 @@ func (b *visitor) visit(address string) answer {
 	if err != nil {
 		b.f.t.Fatal(err)
 	}
-	return b.do(r)
+	return b.Do(r)
 }
 
 func TestSingleSignOnGivesRoleAndBrandsByGroup(t *testing.T) {
 	for _, inToken := range []bool{false, true} {
 		f := startSignOn(t, inToken)
 		b := f.visitor()
-		b.get("/console/sign-in").says("Sign in with Example login")
-		b.through(b.away(), "ada").status(200).says("Overview", "ada of the tests", "admin")
-		b.get("/console/staff").status(200).says("single sign-on", "active")
+		b.Get("/console/sign-in").Says("Sign in with Example login")
+		b.through(b.away(), "ada").Status(200).Says("Overview", "ada of the tests", "admin")
+		b.Get("/console/staff").Status(200).Says("single sign-on", "active")
 
 		c := f.visitor()
-		c.through(c.away(), "bo").status(200).says("agent", "· default")
-		c.get("/console/staff").status(http.StatusForbidden)
-		c.get("/console/account").status(200).says("You sign in with single sign-on", "by single sign-on").lacks("New password", "Add a passkey")
-		c.post("/console/account/password", "password", words).status(http.StatusNotFound)
+		c.through(c.away(), "bo").Status(200).Says("agent", "· default")
+		c.Get("/console/staff").Status(http.StatusForbidden)
+		c.Get("/console/account").Status(200).Says("You sign in with single sign-on", "by single sign-on").Lacks("New password", "Add a passkey")
+		c.Post("/console/account/password", "password", words).Status(http.StatusNotFound)
 
 		d := f.visitor()
-		d.through(d.away(), "eve").status(http.StatusForbidden).says("none of your groups has a role here")
-		d.get("/console/").status(http.StatusUnauthorized)
+		d.through(d.away(), "eve").Status(http.StatusForbidden).Says("none of your groups has a role here")
+		d.Get("/console/").Status(http.StatusUnauthorized)
 		if n := len(f.Gate.People()); n != 2 {
 			t.Errorf("there are %d people, want 2", n)
 		}
 		again := f.visitor()
-		again.through(again.away(), "ada").status(200)
+		again.through(again.away(), "ada").Status(200)
 		if n := len(f.Gate.People()); n != 2 {
 			t.Errorf("after coming again there are %d people, want 2", n)
 		}
-		b.get("/console/audit").says("refused to sign in without a role")
+		b.Get("/console/audit").Says("refused to sign in without a role")
 	}
 }
 
 func TestAPersonOfSingleSignOnWhoIsDisabledHereStaysOut(t *testing.T) {
 	f := startSignOn(t, true)
 	b := f.visitor()
-	b.through(b.away(), "bo").status(200)
+	b.through(b.away(), "bo").Status(200)
 	yes := true
 	for _, p := range f.Gate.People() {
 		if _, err := f.People.Change(t.Context(), access.Local, p.ID, access.PersonChange{Disabled: &yes}); err != nil {
 			t.Fatal(err)
 		}
-		f.as(access.Admin).post("/console/staff/"+p.ID, "do", "link").status(422)
+		f.as(access.Admin).Post("/console/staff/"+p.ID, "do", "link").Status(422)
 	}
-	b.get("/console/").status(401)
-	b.through(b.away(), "bo").status(http.StatusForbidden).says("Your account here is disabled")
+	b.Get("/console/").Status(401)
+	b.through(b.away(), "bo").Status(http.StatusForbidden).Says("Your account here is disabled")
 }
 
 // What comes back must be what was sent out, once, in the same browser, in time, and from the provider.
@@ -135,7 +135,7 @@ func TestAnAnswerOfSingleSignOnIsTakenOnceFromTheBrowserThatWasSent(t *testing.T
 	f := startSignOn(t, true)
 	back := func(b *visitor, address string) string { // the provider's answer, not yet taken
 		var found string
-		b.client.CheckRedirect = func(r *http.Request, _ []*http.Request) error {
+		b.Client.CheckRedirect = func(r *http.Request, _ []*http.Request) error {
 			if r.URL.Path == signon.ReturnPath {
 				found = r.URL.RequestURI()
 				return http.ErrUseLastResponse
@@ -143,39 +143,39 @@ func TestAnAnswerOfSingleSignOnIsTakenOnceFromTheBrowserThatWasSent(t *testing.T
 			return nil
 		}
 		b.through(address, "ada")
-		b.client.CheckRedirect = nil
+		b.Client.CheckRedirect = nil
 		return found
 	}
 	b := f.visitor()
 	answer := back(b, b.away())
-	f.visitor().get(answer).status(403).says("begun in another browser") // a link that somebody was tricked into opening
+	f.visitor().Get(answer).Status(403).Says("begun in another browser") // a link that somebody was tricked into opening
 	other := f.visitor()
 	other.away()
-	other.get(answer).status(403).says("begun in another browser") // the state of another
-	b.get(answer).status(200).says("Overview")
-	b.get(answer).status(403) // used up
+	other.Get(answer).Status(403).Says("begun in another browser") // the state of another
+	b.Get(answer).Status(200).Says("Overview")
+	b.Get(answer).Status(403) // used up
 
 	c := f.visitor()
 	answer = back(c, c.away())
-	c.get(strings.Replace(answer, "code=", "code=x", 1)).status(403).says("did not let you in")
-	c.get(answer).status(403)
+	c.Get(strings.Replace(answer, "code=", "code=x", 1)).Status(403).Says("did not let you in")
+	c.Get(answer).Status(403)
 
 	d := f.visitor()
 	answer = back(d, d.away())
-	d.get(regexp.MustCompile(`iss=[^&]+`).ReplaceAllString(answer, "iss="+url.QueryEscape("https://evil.example"))).status(403)
+	d.Get(regexp.MustCompile(`iss=[^&]+`).ReplaceAllString(answer, "iss="+url.QueryEscape("https://evil.example"))).Status(403)
 
 	e := f.visitor()
 	answer = back(e, e.away())
 	f.pass(11 * time.Minute)
-	e.get(answer).status(403).says("took too long")
-	e.get(signon.ReturnPath).status(403)
+	e.Get(answer).Status(403).Says("took too long")
+	e.Get(signon.ReturnPath).Status(403)
 }
 
 func TestWhatWasTypedSurvivesSingleSignOn(t *testing.T) {
 	f := startSignOn(t, true)
 	b := f.visitor()
-	b.through(b.away("to", "/console/brands", "carried.id", "typed", "carried.name", `Typed & "kept"`), "ada").status(200).says("Send what I typed", "Typed &amp; &#34;kept&#34;")
-	b.post("/console/sign-in/away", "carried.id", strings.Repeat("x", signon.MostCarried)).status(503).says("too long to be kept")
+	b.through(b.away("to", "/console/brands", "carried.id", "typed", "carried.name", `Typed & "kept"`), "ada").Status(200).Says("Send what I typed", "Typed &amp; &#34;kept&#34;")
+	b.Post("/console/sign-in/away", "carried.id", strings.Repeat("x", signon.MostCarried)).Status(503).Says("too long to be kept")
 }
 
 // A form of the console may lead nowhere else, and yet a browser comes to the provider and back.
@@ -201,7 +201,7 @@ func TestInABrowserSingleSignOnLeadsThereAndBack(t *testing.T) {
 
 func TestWithoutSingleSignOnThereIsNoWayThere(t *testing.T) {
 	f := startBare(t)
-	f.visitor().post("/console/sign-in/away").status(404)
-	f.visitor().get(signon.ReturnPath).status(404)
-	f.visitor().get("/console/sign-in").lacks("/console/sign-in/away")
+	f.visitor().Post("/console/sign-in/away").Status(404)
+	f.visitor().Get(signon.ReturnPath).Status(404)
+	f.visitor().Get("/console/sign-in").Lacks("/console/sign-in/away")
 }

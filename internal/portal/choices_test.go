@@ -23,23 +23,23 @@ func TestThePageSaysWhatIsHeldInWhichWordsAndHoldsNoNumber(t *testing.T) {
 	if strings.Contains(path, "2025550123") || strings.Contains(path, "5550123") {
 		t.Errorf("the address %s holds the number", path)
 	}
-	f.get(path).status(200).says("Default brand", "Marketing", "SMS", "I want your offers.", "since "+f.now().UTC().Format(time.DateOnly)).lacks("555-0123", "5550123")
+	f.Get(path).Status(200).Says("Default brand", "Marketing", "SMS", "I want your offers.", "since "+f.now().UTC().Format(time.DateOnly)).Lacks("555-0123", "5550123")
 }
 
 func TestSwitchingOffAndOnIsRecordedInTheWordsThatWereShown(t *testing.T) {
 	f := start(t)
 	f.record(yes(alice))
 	path := f.link(alice)
-	shown := f.get(path)
-	f.post(path, "was", shown.field("was")).status(200).says("Saved")
+	shown := f.Get(path)
+	f.Post(path, "was", shown.Field("was")).Status(200).Says("Saved")
 	if got := f.status(alice); got != consent.StatusWithdrawn {
 		t.Fatalf("after switching off the record is %s", got)
 	}
 	if e := f.last(alice); e.Body.Source != consent.PreferenceCentre || e.Body.Act != consent.Withdrawn {
 		t.Errorf("the entry is %+v", e.Body)
 	}
-	shown = f.get(path).says("I agree that Default brand contacts me at this number by SMS, for this: Marketing.")
-	f.post(path, "was", shown.field("was"), "on", "marketing/sms").status(200).says("Saved")
+	shown = f.Get(path).Says("I agree that Default brand contacts me at this number by SMS, for this: Marketing.")
+	f.Post(path, "was", shown.Field("was"), "on", "marketing/sms").Status(200).Says("Saved")
 	if got := f.status(alice); got != consent.StatusGranted {
 		t.Fatalf("after switching on the record is %s", got)
 	}
@@ -49,7 +49,7 @@ func TestSwitchingOffAndOnIsRecordedInTheWordsThatWereShown(t *testing.T) {
 		t.Errorf("the words are %+v, %v", w, err)
 	}
 	head := f.head()
-	f.post(path, "was", f.get(path).field("was"), "on", "marketing/sms").status(200).says("Nothing was changed")
+	f.Post(path, "was", f.Get(path).Field("was"), "on", "marketing/sms").Status(200).Says("Nothing was changed")
 	if f.head() != head {
 		t.Error("a page that changed nothing left an entry")
 	}
@@ -62,25 +62,25 @@ func TestNobodyAgreesToOtherWordsThanTheySaw(t *testing.T) {
 	f.record(r)
 	f.newsletter()
 	path := f.link(alice)
-	shown := f.get(path).says("I agree to texts from the default brand. Reply STOP to end.")
+	shown := f.Get(path).Says("I agree to texts from the default brand. Reply STOP to end.")
 	if _, err := f.Catalog.AddVersion(t.Context(), "local", "news-en", catalog.Wording{Language: "en-US", Text: "Anything goes."}, f.now()); err != nil {
 		t.Fatal(err)
 	}
-	f.post(path, "was", shown.field("was"), "on", "marketing/sms").status(http.StatusConflict).says("have changed meanwhile", "Anything goes.")
+	f.Post(path, "was", shown.Field("was"), "on", "marketing/sms").Status(http.StatusConflict).Says("have changed meanwhile", "Anything goes.")
 	if got := f.status(alice); got != consent.StatusRefused {
 		t.Errorf("the record is %s", got)
 	}
-	f.post(path, "was", "marketing/sms off forged", "on", "marketing/sms").status(http.StatusConflict)
-	f.post(path, "on", "marketing/sms", "on", "transactional/sms").status(200).says("Nothing was changed")
+	f.Post(path, "was", "marketing/sms off forged", "on", "marketing/sms").Status(http.StatusConflict)
+	f.Post(path, "on", "marketing/sms", "on", "transactional/sms").Status(200).Says("Nothing was changed")
 }
 
 func TestAPageLeftOpenInAnotherTabChangesNothingElse(t *testing.T) {
 	f := start(t)
 	f.record(yes(alice))
 	path := f.link(alice)
-	left := f.get(path).field("was")
-	f.post(path, "was", left).status(200)
-	f.post(path, "was", left, "on", "marketing/sms").status(200)
+	left := f.Get(path).Field("was")
+	f.Post(path, "was", left).Status(200)
+	f.Post(path, "was", left, "on", "marketing/sms").Status(200)
 	if got := f.status(alice); got != consent.StatusWithdrawn {
 		t.Errorf("the tab that was left open made the record %s", got)
 	}
@@ -90,35 +90,35 @@ func TestOneClickStopsEverythingAtOnceAndIsHarmlessTwice(t *testing.T) {
 	f := start(t)
 	f.record(yes(alice))
 	path := f.link(alice)
-	f.get(path + "/stop").status(200).says("Stop everything")
+	f.Get(path + "/stop").Status(200).Says("Stop everything")
 	if got := f.status(alice); got != consent.StatusGranted {
 		t.Fatalf("looking at the link made the record %s", got)
 	}
-	f.do(f.form(path+"/stop", "cross-site", "List-Unsubscribe", "One-Click")).status(200).says("Everything is off")
+	f.Do(f.Form(path+"/stop", "cross-site", "List-Unsubscribe", "One-Click")).Status(200).Says("Everything is off")
 	if got := f.status(alice); got != consent.StatusWithdrawn {
 		t.Errorf("the record is %s", got)
 	}
 	head := f.head()
-	f.post(path + "/stop").status(200).says("Everything is off")
+	f.Post(path + "/stop").Status(200).Says("Everything is off")
 	if f.head() != head {
 		t.Error("stopping twice left two entries")
 	}
-	f.get(path).status(200).says("you withdrew", "every channel", "Everything is off for Default brand since "+f.now().UTC().Format(time.DateOnly))
+	f.Get(path).Status(200).Says("you withdrew", "every channel", "Everything is off for Default brand since "+f.now().UTC().Format(time.DateOnly))
 }
 
 func TestAnExpiredLinkCanStillStopAndNothingElse(t *testing.T) {
 	f := start(t)
 	f.record(yes(alice))
 	path := f.link(alice)
-	was := f.get(path).field("was")
+	was := f.Get(path).Field("was")
 	f.pass(preference.Lasts + time.Minute)
-	f.get(path).status(http.StatusGone).says("This link has ended").lacks("Marketing")
-	f.get(path + "/data.json").status(http.StatusGone)
-	f.post(path, "was", was).status(http.StatusGone)
+	f.Get(path).Status(http.StatusGone).Says("This link has ended").Lacks("Marketing")
+	f.Get(path + "/data.json").Status(http.StatusGone)
+	f.Post(path, "was", was).Status(http.StatusGone)
 	if got := f.status(alice); got != consent.StatusGranted {
 		t.Fatalf("the record is %s", got)
 	}
-	f.post(path + "/stop").status(200)
+	f.Post(path + "/stop").Status(200)
 	if got := f.status(alice); got != consent.StatusWithdrawn {
 		t.Errorf("the record is %s", got)
 	}
@@ -142,8 +142,8 @@ func TestAForgedOrForeignLinkOpensNothing(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{other.link(alice), "/p/x", "/p/" + token[:20], "/p/" + token + "AAAA"} {
-		f.get(bad).status(http.StatusNotFound).says("This link does not work")
-		f.post(bad + "/stop").status(http.StatusNotFound)
+		f.Get(bad).Status(http.StatusNotFound).Says("This link does not work")
+		f.Post(bad + "/stop").Status(http.StatusNotFound)
 	}
 	if got := f.status(bob); got != consent.StatusGranted {
 		t.Errorf("another person's record is %s", got)
@@ -154,7 +154,7 @@ func TestAFormFromAnotherSiteCannotSwitchAnything(t *testing.T) {
 	f := start(t)
 	f.record(yes(alice))
 	path := f.link(alice)
-	f.do(f.form(path, "cross-site", "was", f.get(path).field("was"))).status(http.StatusForbidden)
+	f.Do(f.Form(path, "cross-site", "was", f.Get(path).Field("was"))).Status(http.StatusForbidden)
 	if got := f.status(alice); got != consent.StatusGranted {
 		t.Errorf("the record is %s", got)
 	}
@@ -165,14 +165,14 @@ func TestTheDownloadHoldsEveryActAboutTheBrand(t *testing.T) {
 	r := yes(alice)
 	r.Evidence = "form 7"
 	f.record(r)
-	f.post(f.link(alice) + "/stop").status(200)
-	a := f.get(f.link(alice) + "/data.json").status(200).lacks("5550123")
+	f.Post(f.link(alice) + "/stop").Status(200)
+	a := f.Get(f.link(alice) + "/data.json").Status(200).Lacks("5550123")
 	var got struct {
 		Choices []struct{ Purpose, Status string }
 		History []struct{ Act, Source, Evidence string }
 	}
-	if err := json.Unmarshal([]byte(a.body), &got); err != nil {
-		t.Fatal(err, a.body)
+	if err := json.Unmarshal([]byte(a.Text), &got); err != nil {
+		t.Fatal(err, a.Text)
 	}
 	if len(got.History) != 2 || got.History[0].Evidence != "form 7" || got.History[1].Source != "preference_centre" || len(got.Choices) != 1 || got.Choices[0].Status != "withdrawn" {
 		t.Errorf("got %+v", got)
@@ -203,14 +203,14 @@ func TestALongHistoryShowsItsLatestPartAndDownloadsWhole(t *testing.T) {
 	var page answer
 	for range 3 {
 		began := time.Now()
-		page = f.get(path).status(200)
+		page = f.Get(path).Status(200)
 		best = min(best, time.Since(began))
 	}
-	if best > 50*time.Millisecond*slower || len(page.body) > 150_000 {
-		t.Errorf("the page took %s and has %d bytes, want at most 50 ms and 150 kB", best, len(page.body))
+	if best > 50*time.Millisecond*slower || len(page.Text) > 150_000 {
+		t.Errorf("the page took %s and has %d bytes, want at most 50 ms and 150 kB", best, len(page.Text))
 	}
-	page.says(reports[9_999].EffectiveAt.UTC().Format(time.DateOnly)).lacks(reports[0].EffectiveAt.UTC().Format(time.DateOnly))
-	if got := strings.Count(f.get(path+"/data.json").status(200).body, `"entry"`); got != 10_000 {
+	page.Says(reports[9_999].EffectiveAt.UTC().Format(time.DateOnly)).Lacks(reports[0].EffectiveAt.UTC().Format(time.DateOnly))
+	if got := strings.Count(f.Get(path+"/data.json").Status(200).Text, `"entry"`); got != 10_000 {
 		t.Errorf("the download has %d acts, want 10,000", got)
 	}
 }

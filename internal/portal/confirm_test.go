@@ -1,12 +1,7 @@
 package portal_test
 
 import (
-	"bufio"
-	"encoding/json"
 	"net/http"
-	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -22,43 +17,20 @@ import (
 // asked is a fixture whose links are sent, with the path of the one that Alice was sent.
 func asked(t *testing.T) (f *fixture, link string) {
 	t.Helper()
-	f = &fixture{t: t}
-	s, err := server.Open(t.Context(), server.Config{
-		DataDir: t.TempDir(), Now: f.now, Rules: server.NoRules, Providers: providers.Config{PublicURL: "https://consent.example.com/"},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	f.Server = s
-	f.http = httptest.NewServer(s.Portal())
-	t.Cleanup(func() {
-		f.http.Close()
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	_, err = s.Conversations.OptIns.Ask(t.Context(), access.Local, optin.Request{
+	f = startWith(t, server.Config{Rules: server.NoRules, Providers: providers.Config{PublicURL: "https://consent.example.com/"}})
+	_, err := f.Conversations.OptIns.Ask(t.Context(), access.Local, optin.Request{
 		Number: alice, Brand: "default", Purpose: "marketing", Channel: consent.SMS, Means: optin.ByLink, Text: "Four offers a month by SMS.", Language: "en-US",
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Conversations.Send(t.Context()); err != nil {
-		t.Fatal(err)
+	sent := f.texts()
+	if len(sent) != 1 {
+		t.Fatalf("sent %d messages", len(sent))
 	}
-	file, err := os.Open(filepath.Join(s.DataDir, server.MessagesFile))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	lines := bufio.NewScanner(file)
-	var m struct{ Text string }
-	if !lines.Scan() || json.Unmarshal(lines.Bytes(), &m) != nil {
-		t.Fatal("no message was sent")
-	}
-	_, link, _ = strings.Cut(m.Text, "https://consent.example.com")
+	_, link, _ = strings.Cut(sent[0], "https://consent.example.com")
 	if link, _, _ = strings.Cut(link, " "); !strings.HasPrefix(link, portal.ConfirmPath) {
-		t.Fatalf("the message holds no link: %q", m.Text)
+		t.Fatalf("the message holds no link: %q", sent[0])
 	}
 	return f, strings.TrimRight(link, ".")
 }
@@ -66,18 +38,18 @@ func asked(t *testing.T) (f *fixture, link string) {
 func TestALinkShowsWhatItConfirmsAndOnlyTheButtonDoes(t *testing.T) {
 	f, link := asked(t)
 	for range 3 { // a scanner of messages, a preview, the person
-		f.get(link, "Accept-Language", "de").status(200).says("Möchten Sie Nachrichten von Default brand?", "Four offers a month by SMS.").lacks(alice)
+		f.Get(link, "Accept-Language", "de").Status(200).Says("Möchten Sie Nachrichten von Default brand?", "Four offers a month by SMS.").Lacks(alice)
 	}
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodHead, f.http.URL+link, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.do(r).status(200)
+	f.Do(r).Status(200)
 	if got := f.status(alice); got != consent.Pending {
 		t.Fatalf("opening the link made the record %s", got)
 	}
-	f.do(f.form(link, "cross-site")).status(http.StatusForbidden)
-	f.post(link).status(200).says("You said yes")
+	f.Do(f.Form(link, "cross-site")).Status(http.StatusForbidden)
+	f.Post(link).Status(200).Says("You said yes")
 	if got := f.status(alice); got != consent.StatusGranted {
 		t.Errorf("the record is %s, want granted", got)
 	}
@@ -86,16 +58,16 @@ func TestALinkShowsWhatItConfirmsAndOnlyTheButtonDoes(t *testing.T) {
 	if !a.Confirmed || a.Source != consent.WebForm || a.Method != "link" {
 		t.Errorf("the act is %+v", a)
 	}
-	f.post(link).status(http.StatusGone).says("This link has ended")
-	f.get(link).status(http.StatusGone)
+	f.Post(link).Status(http.StatusGone).Says("This link has ended")
+	f.Get(link).Status(http.StatusGone)
 }
 
 func TestALinkThatNobodySentOrWhoseTimeIsOverConfirmsNothing(t *testing.T) {
 	f, link := asked(t)
-	f.post("/c/aaaaaaaaaaaaaaaaaaaaaaaaaa").status(http.StatusGone)
+	f.Post("/c/aaaaaaaaaaaaaaaaaaaaaaaaaa").Status(http.StatusGone)
 	f.pass(31 * 24 * time.Hour)
-	f.get(link).status(http.StatusGone)
-	f.post(link).status(http.StatusGone)
+	f.Get(link).Status(http.StatusGone)
+	f.Post(link).Status(http.StatusGone)
 	if got := f.status(alice); got == consent.StatusGranted {
 		t.Errorf("the record is %s", got)
 	}

@@ -16,18 +16,18 @@ func TestACodeBySMSLeadsToThePersonsOwnChoices(t *testing.T) {
 	f := start(t)
 	f.brand(func(*catalog.Brand) {})
 	f.record(yes(alice))
-	f.get("/b/default?lang=en").status(200).says("Your choices at Default brand")
-	f.post("/b/default?lang=en", "number", "12").status(422).says("not a phone number")
-	asked := f.post("/b/default?lang=en", "number", "(202) 555-0123").status(200).says("a code is on its way").lacks("555-0123", "5550123")
+	f.Get("/b/default?lang=en").Status(200).Says("Your choices at Default brand")
+	f.Post("/b/default?lang=en", "number", "12").Status(422).Says("not a phone number")
+	asked := f.Post("/b/default?lang=en", "number", "(202) 555-0123").Status(200).Says("a code is on its way").Lacks("555-0123", "5550123")
 	code := f.code()
-	f.post("/b/default/code?lang=en", "request", asked.field("request"), "code", "x").status(422).says("This code is wrong")
-	entered := f.post("/b/default/code?lang=en", "request", asked.field("request"), "code", code).status(200).says("Your choices", "Marketing")
+	f.Post("/b/default/code?lang=en", "request", asked.Field("request"), "code", "x").Status(422).Says("This code is wrong")
+	entered := f.Post("/b/default/code?lang=en", "request", asked.Field("request"), "code", code).Status(200).Says("Your choices", "Marketing")
 	if path := entered.Request.URL.Path; !strings.HasPrefix(path, "/p/") {
 		t.Errorf("it led to %s", path)
 	}
-	f.post("/b/default/code", "request", asked.field("request"), "code", code).status(422)
+	f.Post("/b/default/code", "request", asked.Field("request"), "code", code).Status(422)
 	f.pass(preference.EntryLasts)
-	f.get(entered.Request.URL.Path).status(http.StatusGone)
+	f.Get(entered.Request.URL.Path).Status(http.StatusGone)
 }
 
 func TestWhatTheEntranceAnswersTellsNothingOfANumber(t *testing.T) {
@@ -35,8 +35,8 @@ func TestWhatTheEntranceAnswersTellsNothingOfANumber(t *testing.T) {
 	f.brand(func(*catalog.Brand) {})
 	f.record(yes(alice))
 	ask := func(number string) string {
-		a := f.post("/b/default?lang=en", "number", number).status(200)
-		return strings.ReplaceAll(a.body, a.field("request"), "REQUEST")
+		a := f.Post("/b/default?lang=en", "number", number).Status(200)
+		return strings.ReplaceAll(a.Text, a.Field("request"), "REQUEST")
 	}
 	if known, unknown := ask(alice), ask(bob); known != unknown {
 		t.Errorf("the answers differ:\n%s\n%s", known, unknown)
@@ -48,12 +48,12 @@ func TestWhatTheEntranceAnswersTellsNothingOfANumber(t *testing.T) {
 		ask(alice)
 		ask(bob)
 	}
-	if a, b := f.post("/b/default", "number", alice), f.post("/b/default", "number", bob); a.StatusCode != 429 || b.StatusCode != 429 {
+	if a, b := f.Post("/b/default", "number", alice), f.Post("/b/default", "number", bob); a.StatusCode != 429 || b.StatusCode != 429 {
 		t.Errorf("the fourth code in an hour: %d for a known number, %d for an unknown one, want 429", a.StatusCode, b.StatusCode)
 	}
-	f.get("/b/none").status(http.StatusNotFound)
+	f.Get("/b/none").Status(http.StatusNotFound)
 	f.pass(time.Minute)
-	f.do(f.form("/b/default", "cross-site", "number", alice)).status(http.StatusForbidden)
+	f.Do(f.Form("/b/default", "cross-site", "number", alice)).Status(http.StatusForbidden)
 }
 
 func TestThePageTellsHowTheNumberIsUsedAndWhatWasSent(t *testing.T) {
@@ -64,7 +64,7 @@ func TestThePageTellsHowTheNumberIsUsedAndWhatWasSent(t *testing.T) {
 		t.Fatal(err)
 	}
 	path := f.link(alice) + "?lang=en"
-	f.get(path).says("may contact you for: Marketing.", "come from: 21610.", "Nothing is recorded as sent to you lately")
+	f.Get(path).Says("may contact you for: Marketing.", "come from: 21610.", "Nothing is recorded as sent to you lately")
 	at := time.Date(2026, 2, 3, 4, 5, 6, 0, time.UTC)
 	for _, one := range []attempt.Attempt{
 		{Number: number(t, alice), Brand: "default", Class: consent.Marketing, Channel: consent.SMS, At: at},
@@ -75,18 +75,18 @@ func TestThePageTellsHowTheNumberIsUsedAndWhatWasSent(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	f.get(path).says("2026-02-03", "SMS · offers and news", "2026-02-04", "phone call · service warnings · nobody answered").lacks("about a payment")
+	f.Get(path).Says("2026-02-03", "SMS · offers and news", "2026-02-04", "phone call · service warnings · nobody answered").Lacks("about a payment")
 }
 
 func TestAskingForErasureIsRecordedOnceAndErasesNothing(t *testing.T) {
 	f := start(t)
 	f.record(yes(alice))
 	path := f.link(alice)
-	f.get(path + "?lang=en").says("Somebody there looks at each request")
-	f.do(f.form(path+"/erase", "cross-site")).status(http.StatusForbidden)
+	f.Get(path + "?lang=en").Says("Somebody there looks at each request")
+	f.Do(f.Form(path+"/erase", "cross-site")).Status(http.StatusForbidden)
 	head := f.head()
 	for range 2 {
-		f.post(path + "/erase?lang=en").status(200).says("You asked Default brand on " + f.now().UTC().Format(time.DateOnly))
+		f.Post(path + "/erase?lang=en").Status(200).Says("You asked Default brand on " + f.now().UTC().Format(time.DateOnly))
 	}
 	if got := f.head(); got != head+1 {
 		t.Errorf("asking twice left %d entries", got-head)
@@ -95,7 +95,7 @@ func TestAskingForErasureIsRecordedOnceAndErasesNothing(t *testing.T) {
 	if err != nil || len(waiting) != 1 || waiting[0].Subject != f.subject(alice).ID {
 		t.Errorf("waiting are %+v, %v", waiting, err)
 	}
-	f.post("/p/forged/erase").status(http.StatusNotFound)
+	f.Post("/p/forged/erase").Status(http.StatusNotFound)
 	f.pass(preference.Lasts + time.Minute)
-	f.post(path + "/erase").status(http.StatusGone)
+	f.Post(path + "/erase").Status(http.StatusGone)
 }

@@ -4,15 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"html"
-	"io"
-	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -25,6 +20,7 @@ import (
 	"github.com/consentline/consentline/internal/ledger"
 	"github.com/consentline/consentline/internal/phone"
 	"github.com/consentline/consentline/internal/server"
+	"github.com/consentline/consentline/internal/testkit/visit"
 )
 
 const (
@@ -32,23 +28,32 @@ const (
 	bob   = "+12025550124"
 )
 
+// answer is a page that came back.
+type answer = visit.Answer
+
 // fixture is a running server with the portal in front of it.
 type fixture struct {
 	*server.Server
+	*visit.Visitor
 	t     testing.TB
 	http  *httptest.Server
 	ahead atomic.Int64 // how far the clock runs before the wall's
 }
 
-func start(t testing.TB) *fixture {
+func start(t testing.TB) *fixture { return startWith(t, server.Config{}) }
+
+// startWith starts a server with a configuration; its directory and its clock are the fixture's.
+func startWith(t testing.TB, c server.Config) *fixture {
 	t.Helper()
 	f := &fixture{t: t}
-	s, err := server.Open(t.Context(), server.Config{DataDir: t.TempDir(), Now: f.now})
+	c.DataDir, c.Now = t.TempDir(), f.now
+	s, err := server.Open(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
 	f.Server = s
 	f.http = httptest.NewServer(s.Portal())
+	f.Visitor = visit.New(t, f.http.URL)
 	t.Cleanup(func() {
 		f.http.Close()
 		if err := s.Close(); err != nil {
@@ -196,98 +201,4 @@ func (f *fixture) newsletter(change ...func(*form.Form)) {
 	if err := f.Forms.Create(ctx, "local", one); err != nil {
 		f.t.Fatal(err)
 	}
-}
-
-// answer is a page that came back.
-type answer struct {
-	t testing.TB
-	*http.Response
-	body string
-}
-
-func (f *fixture) do(r *http.Request) answer {
-	f.t.Helper()
-	res, err := http.DefaultClient.Do(r)
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	defer res.Body.Close()
-	body, err := io.ReadAll(res.Body)
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	return answer{f.t, res, string(body)}
-}
-
-// get visits a path; headers are names and values in turn.
-func (f *fixture) get(path string, headers ...string) answer {
-	f.t.Helper()
-	r, err := http.NewRequestWithContext(f.t.Context(), http.MethodGet, f.http.URL+path, nil)
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	for i := 0; i+1 < len(headers); i += 2 {
-		r.Header.Set(headers[i], headers[i+1])
-	}
-	return f.do(r)
-}
-
-// post sends a form, given as names and values in turn.
-func (f *fixture) post(path string, pairs ...string) answer {
-	f.t.Helper()
-	return f.do(f.form(path, "same-origin", pairs...))
-}
-
-func (f *fixture) form(path, site string, pairs ...string) *http.Request {
-	f.t.Helper()
-	values := url.Values{}
-	for i := 0; i+1 < len(pairs); i += 2 {
-		values.Add(pairs[i], pairs[i+1])
-	}
-	r, err := http.NewRequestWithContext(f.t.Context(), http.MethodPost, f.http.URL+path, strings.NewReader(values.Encode()))
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	r.Header.Set("Sec-Fetch-Site", site)
-	return r
-}
-
-func (a answer) status(want int) answer {
-	a.t.Helper()
-	if a.StatusCode != want {
-		a.t.Fatalf("%s %s: got %d, want %d: %s", a.Request.Method, a.Request.URL.Path, a.StatusCode, want, a.body)
-	}
-	return a
-}
-
-func (a answer) says(texts ...string) answer {
-	a.t.Helper()
-	for _, text := range texts {
-		if !strings.Contains(html.UnescapeString(a.body), text) {
-			a.t.Errorf("%s %s does not say %q: %s", a.Request.Method, a.Request.URL.Path, text, a.body)
-		}
-	}
-	return a
-}
-
-// lacks checks that the page's source holds none of the texts.
-func (a answer) lacks(texts ...string) answer {
-	a.t.Helper()
-	for _, text := range texts {
-		if strings.Contains(a.body, text) {
-			a.t.Errorf("%s %s says %q: %s", a.Request.Method, a.Request.URL.Path, text, a.body)
-		}
-	}
-	return a
-}
-
-// field returns the value of the first field with a name.
-func (a answer) field(name string) string {
-	a.t.Helper()
-	m := regexp.MustCompile(`name="` + regexp.QuoteMeta(name) + `" value="([^"]*)"`).FindStringSubmatch(a.body)
-	if m == nil {
-		a.t.Fatalf("%s has no field %s: %s", a.Request.URL.Path, name, a.body)
-	}
-	return html.UnescapeString(m[1])
 }

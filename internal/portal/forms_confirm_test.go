@@ -14,8 +14,8 @@ import (
 // fill ticks the newsletter's box for a number.
 func (f *fixture) fill(number string) answer {
 	f.t.Helper()
-	shown := f.get("/o/news?lang=en")
-	return f.post("/o/news?lang=en", "page", shown.field("page"), "once", shown.field("once"), "lang", "en", "number", number, "agree", "marketing/sms")
+	shown := f.Get("/o/news?lang=en")
+	return f.Post("/o/news?lang=en", "page", shown.Field("page"), "once", shown.Field("once"), "lang", "en", "number", number, "agree", "marketing/sms")
 }
 
 func confirm(one *form.Form) { one.Confirm = true }
@@ -23,7 +23,7 @@ func confirm(one *form.Form) { one.Confirm = true }
 func TestAFormThatAsksForConfirmationSendsACodeThatGrants(t *testing.T) {
 	f := start(t)
 	f.newsletter(confirm)
-	asked := f.fill(alice).status(200).says("a code is on its way")
+	asked := f.fill(alice).Status(200).Says("a code is on its way")
 	if got := f.status(alice); got != consent.Pending {
 		t.Fatalf("the record is %s, want pending", got)
 	}
@@ -32,16 +32,16 @@ func TestAFormThatAsksForConfirmationSendsACodeThatGrants(t *testing.T) {
 	if code == wrong {
 		wrong = "222222"
 	}
-	f.post("/o/news/confirm", "handle", asked.field("handle"), "lang", "en", "code", wrong).status(422).says("This code is wrong")
-	f.post("/o/news/confirm", "handle", asked.field("handle"), "lang", "en", "code", code).status(200).says("Your choice counts from now on")
+	f.Post("/o/news/confirm", "handle", asked.Field("handle"), "lang", "en", "code", wrong).Status(422).Says("This code is wrong")
+	f.Post("/o/news/confirm", "handle", asked.Field("handle"), "lang", "en", "code", code).Status(200).Says("Your choice counts from now on")
 	a, _ := new(f.last(alice)).Act()
 	w, err := f.Catalog.Wording(a.Disclosure)
 	if err != nil || !a.Confirmed || a.Kind != consent.Granted || a.Level != consent.ExpressWritten || !strings.HasPrefix(w.Text, "I agree to texts") || !strings.Contains(a.Evidence, "sha256:") {
 		t.Errorf("the act is %+v in %+v, %v", a, w, err)
 	}
 	head := f.head()
-	f.post("/o/news/confirm", "handle", asked.field("handle"), "lang", "en", "code", code).status(422)
-	f.fill(alice).status(200)
+	f.Post("/o/news/confirm", "handle", asked.Field("handle"), "lang", "en", "code", code).Status(422)
+	f.fill(alice).Status(200)
 	if got := f.status(alice); got != consent.StatusGranted || len(f.texts()) != 1 || f.head() != head {
 		t.Errorf("after it: %s, %d messages, %d new entries", got, len(f.texts()), f.head()-head)
 	}
@@ -58,7 +58,7 @@ func TestAPurposeMayAskForConfirmationOnEveryForm(t *testing.T) {
 	if _, err := f.Catalog.ChangePurpose(t.Context(), "local", purpose); err != nil {
 		t.Fatal(err)
 	}
-	f.fill(alice).status(200).says("a code is on its way")
+	f.fill(alice).Status(200).Says("a code is on its way")
 	if got := f.status(alice); got != consent.Pending {
 		t.Errorf("the record is %s, want pending", got)
 	}
@@ -67,7 +67,7 @@ func TestAPurposeMayAskForConfirmationOnEveryForm(t *testing.T) {
 func TestAFormMayAskForAnAnswerInPlaceOfACode(t *testing.T) {
 	f := start(t)
 	f.newsletter(confirm, func(one *form.Form) { one.ConfirmBy = form.ByReply })
-	f.fill(alice).status(200).says("Answer it with YES").lacks(`name="code"`)
+	f.fill(alice).Status(200).Says("Answer it with YES").Lacks(`name="code"`)
 	if texts := f.texts(); len(texts) != 1 || !strings.Contains(texts[0], "YES") || !strings.Contains(texts[0], "I agree to texts") {
 		t.Errorf("sent %q", texts)
 	}
@@ -82,11 +82,11 @@ func TestWhatAFormAnswersTellsNothingOfANumber(t *testing.T) {
 	f := start(t)
 	f.newsletter(confirm)
 	f.record(yes(alice))
-	f.post(f.link(alice) + "/stop").status(200)
-	handle := func(a answer) string { return strings.ReplaceAll(a.body, a.field("handle"), "HANDLE") }
-	known, unknown, abroad := f.fill(alice).status(200), f.fill(bob).status(200), f.fill("+447700900123").status(200)
+	f.Post(f.link(alice) + "/stop").Status(200)
+	handle := func(a answer) string { return strings.ReplaceAll(a.Text, a.Field("handle"), "HANDLE") }
+	known, unknown, abroad := f.fill(alice).Status(200), f.fill(bob).Status(200), f.fill("+447700900123").Status(200)
 	if handle(known) != handle(unknown) || handle(abroad) != handle(unknown) {
-		t.Errorf("the answers differ:\n%s\n%s\n%s", known.body, unknown.body, abroad.body)
+		t.Errorf("the answers differ:\n%s\n%s\n%s", known.Text, unknown.Text, abroad.Text)
 	}
 	for number, want := range map[string]consent.Status{alice: consent.Pending, bob: consent.Pending, "+447700900123": consent.Pending} {
 		if got := f.status(number); got != want {
@@ -97,7 +97,7 @@ func TestWhatAFormAnswersTellsNothingOfANumber(t *testing.T) {
 		t.Errorf("%d messages went out, want one: to the number that never said no, in the brand's country", got)
 	}
 	wrong := func(a answer) string {
-		return strings.ReplaceAll(f.post("/o/news/confirm", "handle", a.field("handle"), "lang", "en", "code", "x").status(422).body, a.field("handle"), "HANDLE")
+		return strings.ReplaceAll(f.Post("/o/news/confirm", "handle", a.Field("handle"), "lang", "en", "code", "x").Status(422).Text, a.Field("handle"), "HANDLE")
 	}
 	if wrong(known) != wrong(unknown) {
 		t.Error("a wrong code is answered otherwise for a number that nothing was sent to")
@@ -117,11 +117,11 @@ func TestAHandleOfAFormOpensNoOtherAndEnds(t *testing.T) {
 	}
 	asked := f.fill(alice)
 	code := f.code()
-	f.post("/o/other/confirm", "handle", asked.field("handle"), "code", code).status(422)
-	f.post("/o/none/confirm", "handle", asked.field("handle"), "code", code).status(http.StatusNotFound)
-	f.do(f.form("/o/news/confirm", "cross-site", "handle", asked.field("handle"), "code", code)).status(http.StatusForbidden)
+	f.Post("/o/other/confirm", "handle", asked.Field("handle"), "code", code).Status(422)
+	f.Post("/o/none/confirm", "handle", asked.Field("handle"), "code", code).Status(http.StatusNotFound)
+	f.Do(f.Form("/o/news/confirm", "cross-site", "handle", asked.Field("handle"), "code", code)).Status(http.StatusForbidden)
 	f.pass(31 * time.Minute)
-	f.post("/o/news/confirm", "handle", asked.field("handle"), "code", code).status(422)
+	f.Post("/o/news/confirm", "handle", asked.Field("handle"), "code", code).Status(422)
 	if got := f.status(alice); got != consent.Pending {
 		t.Errorf("the record is %s", got)
 	}
@@ -142,17 +142,17 @@ func TestUnbundledPurposesAreAskedForEachByItself(t *testing.T) {
 	if err := f.Forms.Change(ctx, "local", one); err != nil {
 		t.Fatal(err)
 	}
-	shown := f.get("/o/news?lang=en").lacks("checked")
-	asked := f.post("/o/news?lang=en", "page", shown.field("page"), "lang", "en", "number", alice, "agree", "marketing/sms", "agree", "service_alert/sms").status(200)
+	shown := f.Get("/o/news?lang=en").Lacks("checked")
+	asked := f.Post("/o/news?lang=en", "page", shown.Field("page"), "lang", "en", "number", alice, "agree", "marketing/sms", "agree", "service_alert/sms").Status(200)
 	texts := f.texts()
 	if len(texts) != 2 {
 		t.Fatalf("sent %d messages, want 2", len(texts))
 	}
 	enter := func(i int) answer {
-		return f.post("/o/news/confirm", "handle", asked.field("handle"), "lang", "en", "code", sixDigits.FindString(texts[i]))
+		return f.Post("/o/news/confirm", "handle", asked.Field("handle"), "lang", "en", "code", sixDigits.FindString(texts[i]))
 	}
-	enter(0).status(200).says("If you got another code, enter it too")
-	enter(1).status(200).says("Your choice counts from now on")
+	enter(0).Status(200).Says("If you got another code, enter it too")
+	enter(1).Status(200).Says("Your choice counts from now on")
 	for _, h := range f.subject(alice).Records {
 		if h.Record.At(f.now()) != consent.StatusGranted || !h.Record.Confirmed {
 			t.Errorf("%s is %s", h.Scope, h.Record.At(f.now()))

@@ -16,12 +16,12 @@ import (
 func TestAFormRecordsTheExactWordsAndThePageThatShowedThem(t *testing.T) {
 	f := start(t)
 	f.newsletter()
-	shown := f.get("/o/news", "Accept-Language", "de-AT,de;q=0.9,en;q=0.5").status(200).
-		says("Ich will SMS von der Standardmarke.", "Ihre Telefonnummer").lacks("checked")
-	r := f.form("/o/news?from=https%3A%2F%2Fshop.example%2Fcheckout%3Ftoken%3Dsecret%23x", "same-origin",
-		"page", shown.field("page"), "once", shown.field("once"), "lang", "de", "number", "(202) 555-0123", "agree", "marketing/sms")
+	shown := f.Get("/o/news", "Accept-Language", "de-AT,de;q=0.9,en;q=0.5").Status(200).
+		Says("Ich will SMS von der Standardmarke.", "Ihre Telefonnummer").Lacks("checked")
+	r := f.Form("/o/news?from=https%3A%2F%2Fshop.example%2Fcheckout%3Ftoken%3Dsecret%23x", "same-origin",
+		"page", shown.Field("page"), "once", shown.Field("once"), "lang", "de", "number", "(202) 555-0123", "agree", "marketing/sms")
 	r.Header.Set("User-Agent", "A browser")
-	f.do(r).status(200).says("Vielen Dank")
+	f.Do(r).Status(200).Says("Vielen Dank")
 	e := f.last(alice)
 	a, _ := e.Act()
 	w, err := f.Catalog.Wording(a.Disclosure)
@@ -40,7 +40,7 @@ func TestAFormRecordsTheExactWordsAndThePageThatShowedThem(t *testing.T) {
 		t.Errorf("the page that was kept is %s, %v", page, err)
 	}
 	head := f.head()
-	f.post("/o/news", "page", shown.field("page"), "once", shown.field("once"), "lang", "de", "number", alice, "agree", "marketing/sms")
+	f.Post("/o/news", "page", shown.Field("page"), "once", shown.Field("once"), "lang", "de", "number", alice, "agree", "marketing/sms")
 	if f.head() != head {
 		t.Error("the same form sent twice left two entries")
 	}
@@ -49,15 +49,15 @@ func TestAFormRecordsTheExactWordsAndThePageThatShowedThem(t *testing.T) {
 func TestAFormThatIsNotFilledInRecordsNothing(t *testing.T) {
 	f := start(t)
 	f.newsletter()
-	shown := f.get("/o/news").status(200)
+	shown := f.Get("/o/news").Status(200)
 	head := f.head()
-	page := shown.field("page")
-	f.post("/o/news", "page", page, "number", alice).status(422).says("Nothing is ticked")
-	f.post("/o/news", "page", page, "number", "12", "agree", "marketing/sms").status(422).says("not a phone number", "checked")
-	f.post("/o/news", "page", page, "number", alice, "agree", "transactional/sms").status(422).says("Nothing is ticked")
-	f.post("/o/news", "page", "sha256:00", "number", alice, "agree", "marketing/sms").status(422).says("has changed meanwhile").lacks("checked")
-	f.post("/o/nothing", "page", page, "number", alice, "agree", "marketing/sms").status(http.StatusNotFound)
-	f.do(f.form("/o/news", "cross-site", "page", page, "number", alice, "agree", "marketing/sms")).status(http.StatusForbidden)
+	page := shown.Field("page")
+	f.Post("/o/news", "page", page, "number", alice).Status(422).Says("Nothing is ticked")
+	f.Post("/o/news", "page", page, "number", "12", "agree", "marketing/sms").Status(422).Says("not a phone number", "checked")
+	f.Post("/o/news", "page", page, "number", alice, "agree", "transactional/sms").Status(422).Says("Nothing is ticked")
+	f.Post("/o/news", "page", "sha256:00", "number", alice, "agree", "marketing/sms").Status(422).Says("has changed meanwhile").Lacks("checked")
+	f.Post("/o/nothing", "page", page, "number", alice, "agree", "marketing/sms").Status(http.StatusNotFound)
+	f.Do(f.Form("/o/news", "cross-site", "page", page, "number", alice, "agree", "marketing/sms")).Status(http.StatusForbidden)
 	if f.head() != head {
 		t.Error("an entry was left")
 	}
@@ -66,12 +66,12 @@ func TestAFormThatIsNotFilledInRecordsNothing(t *testing.T) {
 func TestWordsThatChangedMeanwhileAreShownAgain(t *testing.T) {
 	f := start(t)
 	f.newsletter()
-	page := f.get("/o/news").field("page")
+	page := f.Get("/o/news").Field("page")
 	if _, err := f.Catalog.AddVersion(t.Context(), "local", "news-en", catalog.Wording{Language: "en-US", Text: "Anything goes."}, f.now()); err != nil {
 		t.Fatal(err)
 	}
-	again := f.post("/o/news", "page", page, "number", alice, "agree", "marketing/sms").status(422).says("Anything goes.").lacks("checked")
-	f.post("/o/news", "page", again.field("page"), "number", alice, "agree", "marketing/sms").status(200)
+	again := f.Post("/o/news", "page", page, "number", alice, "agree", "marketing/sms").Status(422).Says("Anything goes.").Lacks("checked")
+	f.Post("/o/news", "page", again.Field("page"), "number", alice, "agree", "marketing/sms").Status(200)
 	if got := f.status(alice); got != consent.StatusGranted {
 		t.Errorf("the record is %s", got)
 	}
@@ -82,12 +82,12 @@ func TestAStrangerCannotLiftANoThroughAForm(t *testing.T) {
 	f := start(t)
 	f.newsletter()
 	f.record(yes(alice))
-	f.post(f.link(alice) + "/stop").status(200)
-	page := f.get("/o/news").field("page")
-	mine := f.post("/o/news", "page", page, "number", bob, "agree", "marketing/sms").status(200)
+	f.Post(f.link(alice) + "/stop").Status(200)
+	page := f.Get("/o/news").Field("page")
+	mine := f.Post("/o/news", "page", page, "number", bob, "agree", "marketing/sms").Status(200)
 	for range 2 {
-		theirs := f.post("/o/news", "page", page, "number", alice, "agree", "marketing/sms").status(200)
-		if theirs.body != mine.body {
+		theirs := f.Post("/o/news", "page", page, "number", alice, "agree", "marketing/sms").Status(200)
+		if theirs.Text != mine.Text {
 			t.Error("the answer tells that somebody had said no")
 		}
 		if got := f.status(alice); got != consent.Pending {
@@ -102,15 +102,15 @@ func TestAStrangerCannotLiftANoThroughAForm(t *testing.T) {
 func TestAFormMayStandOnlyInTheSitesItNames(t *testing.T) {
 	f := start(t)
 	f.newsletter(func(one *form.Form) { one.Origins = []string{"https://shop.example"} })
-	got := f.get("/o/news").Header.Get("Content-Security-Policy")
+	got := f.Get("/o/news").Header.Get("Content-Security-Policy")
 	if !strings.Contains(got, "frame-ancestors 'self' https://shop.example") || strings.Contains(got, "unsafe") {
 		t.Errorf("the policy is %q", got)
 	}
-	shown := f.get("/o/news")
+	shown := f.Get("/o/news")
 	framed := []answer{
-		f.post("/o/news", "number", "x").status(422),
-		f.post("/o/news", "page", shown.field("page"), "number", alice, "agree", "marketing/sms").status(200),
-		f.post("/o/news/confirm", "handle", "x", "code", "1").status(422),
+		f.Post("/o/news", "number", "x").Status(422),
+		f.Post("/o/news", "page", shown.Field("page"), "number", alice, "agree", "marketing/sms").Status(200),
+		f.Post("/o/news/confirm", "handle", "x", "code", "1").Status(422),
 	}
 	for _, a := range framed {
 		if got := a.Header.Get("Content-Security-Policy"); !strings.Contains(got, "frame-ancestors 'self' https://shop.example") {
@@ -128,8 +128,8 @@ func TestAFormMayStandOnlyInTheSitesItNames(t *testing.T) {
 func TestTheScriptToEmbedIsSmall(t *testing.T) {
 	f := start(t)
 	for _, path := range []string{"/o/embed.js", "/o/height.js"} {
-		if a := f.get(path).status(200); len(a.body) == 0 || len(a.body) > 10_000 {
-			t.Errorf("%s has %d bytes", path, len(a.body))
+		if a := f.Get(path).Status(200); len(a.Text) == 0 || len(a.Text) > 10_000 {
+			t.Errorf("%s has %d bytes", path, len(a.Text))
 		}
 	}
 }
@@ -139,13 +139,13 @@ func TestFormsFromOneAddressAreSlowedDown(t *testing.T) {
 	f.newsletter()
 	last := 0
 	for range 15 {
-		last = f.post("/o/news", "number", "x").StatusCode
+		last = f.Post("/o/news", "number", "x").StatusCode
 	}
 	if last != http.StatusTooManyRequests {
 		t.Errorf("the fifteenth form got %d, want 429", last)
 	}
 	f.pass(time.Minute)
-	f.post("/o/news", "number", "x").status(422)
+	f.Post("/o/news", "number", "x").Status(422)
 }
 
 func TestHostileTextIsShownAsText(t *testing.T) {
@@ -169,9 +169,9 @@ func TestHostileTextIsShownAsText(t *testing.T) {
 	f.record(r)
 	path := "/p/" + f.Links.Sign(f.subject(alice).ID, "evil", 0)
 	for _, p := range []string{path, path + "/stop", "/o/evil", "/o/evil?from=" + "%22%3E%3Cscript%3E", path + "?lang=%3Cscript%3E"} {
-		f.get(p).status(200).lacks("<script>", "<img").says(evil)
+		f.Get(p).Status(200).Lacks("<script>", "<img").Says(evil)
 	}
-	f.post("/o/evil", "number", evil, "agree", evil, "page", evil, "lang", evil).status(422).lacks("<script>", "<img")
+	f.Post("/o/evil", "number", evil, "agree", evil, "page", evil, "lang", evil).Status(422).Lacks("<script>", "<img")
 }
 
 func TestEveryLanguageSaysEverythingWithTheSamePlaceholders(t *testing.T) {

@@ -35,19 +35,19 @@ func TestAPageWearsTheBrandsLook(t *testing.T) {
 	})
 	f.record(yes(alice))
 	for _, path := range []string{"/o/news", f.link(alice), f.link(alice) + "/stop", "/b/default"} {
-		f.get(path).status(200).says(`href="/o/brand/default.css"`, `src="/o/images/`+hash+`" alt="Harbour"`, `href="https://harbour.example/privacy"`, `href="https://harbour.example/terms"`)
+		f.Get(path).Status(200).Says(`href="/o/brand/default.css"`, `src="/o/images/`+hash+`" alt="Harbour"`, `href="https://harbour.example/privacy"`, `href="https://harbour.example/terms"`)
 	}
-	sheet := f.get("/o/brand/default.css").status(200)
-	if !strings.Contains(sheet.body, "--accent: #9b1c31; --accent-ink: #ffffff") || sheet.Header.Get("Content-Type") != "text/css; charset=utf-8" {
-		t.Errorf("the sheet is %q", sheet.body)
+	sheet := f.Get("/o/brand/default.css").Status(200)
+	if !strings.Contains(sheet.Text, "--accent: #9b1c31; --accent-ink: #ffffff") || sheet.Header.Get("Content-Type") != "text/css; charset=utf-8" {
+		t.Errorf("the sheet is %q", sheet.Text)
 	}
-	logo := f.get("/o/images/" + hash).status(200)
+	logo := f.Get("/o/images/" + hash).Status(200)
 	if logo.Header.Get("Content-Type") != "image/png" || logo.Header.Get("X-Content-Type-Options") != "nosniff" {
 		t.Errorf("the logo comes with %v", logo.Header)
 	}
-	page := f.get("/o/news").field("page")
+	page := f.Get("/o/news").Field("page")
 	for _, bad := range []string{"/o/images/" + page, "/o/images/x", "/o/brand/none.css", "/o/brand/default"} {
-		f.get(bad).status(http.StatusNotFound)
+		f.Get(bad).Status(http.StatusNotFound)
 	}
 }
 
