@@ -15,6 +15,7 @@ type aboutFlags struct {
 
 	Contact      string   `placeholder:"KIND" help:"What the contact is: ordinary, consent_request or opt_out_confirmation."`
 	Sender       string   `name:"sender-kind" placeholder:"KIND" help:"What it comes from: long_code, short_code, toll_free or alphanumeric."`
+	From         string   `name:"sender" placeholder:"ID" help:"The defined sender that it comes from, which says its kind."`
 	Sector       string   `placeholder:"NAME" help:"The trade of what is offered, where a rule singles it out."`
 	Line         string   `placeholder:"KIND" help:"What kind of line the number is: fixed or mobile."`
 	Fact         []string `placeholder:"NAME" help:"What is true of the person or the contact and lifts or triggers rules; may be given several times."`
@@ -34,7 +35,7 @@ func (f *aboutFlags) told() (map[string]any, error) {
 	told := map[string]any{}
 	for name, text := range map[string]string{
 		"country": f.Country, "region": f.Region, "postal_code": f.Postal, "time_zone": f.Zone, "contact": f.Contact,
-		"sender_kind": f.Sender, "sector": f.Sector, "line": f.Line, "dispatch_zone": f.DispatchZone, "matter": f.Matter, "event": f.Event,
+		"sender_kind": f.Sender, "sender": f.From, "sector": f.Sector, "line": f.Line, "dispatch_zone": f.DispatchZone, "matter": f.Matter, "event": f.Event,
 	} {
 		if text != "" {
 			told[name] = text

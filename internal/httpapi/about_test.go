@@ -4,6 +4,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/consentline/consentline/internal/rulebook"
 )
 
 // told is a question about a marketing text to Washington, with what is known of the contact.
@@ -69,4 +71,25 @@ func TestReservationsOnOneMatterLeaveRoomForAnother(t *testing.T) {
 	if v := on("loan 2"); v.Verdict != "allow" {
 		t.Errorf("the first call on another: got %s %q", v.Verdict, v.codes())
 	}
+}
+
+// The rules of toll-free senders speak about those alone.
+func TestADefinedSenderTellsItsKind(t *testing.T) {
+	f := startWith(t, "")
+	f.post("/v1/brands", map[string]any{"id": "acme", "name": "Acme"}).status(201)
+	f.post("/v1/senders", map[string]any{"id": "free", "brand": "default", "kind": "number", "address": "+18005550123", "channel": "sms"}).status(201)
+	f.post("/v1/senders", map[string]any{"id": "code", "brand": "default", "kind": "short_code", "address": "55512", "channel": "sms"}).status(201)
+	asked := func(about map[string]any) bool {
+		_, gates := f.explained(told(about))
+		return slices.ContainsFunc(gates, func(g rulebook.Gate) bool { return g.Pack == "us-tollfree" })
+	}
+	if !asked(map[string]any{"sender_kind": "toll_free"}) || !asked(map[string]any{"sender": "free"}) {
+		t.Error("the rules of toll-free senders do not speak")
+	}
+	if asked(map[string]any{"sender": "code"}) {
+		t.Error("they speak about a short code")
+	}
+	f.post("/v1/checks", told(map[string]any{"sender": "nobody"})).problem(422, "invalid_field", "about.sender")
+	f.post("/v1/checks", told(map[string]any{"sender": "free"}, "brand", "acme")).problem(422, "invalid_field", "about.sender")
+	f.post("/v1/checks", told(map[string]any{"sender": "free", "sender_kind": "short_code"})).problem(422, "invalid_field", "about.sender_kind")
 }

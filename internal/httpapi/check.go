@@ -141,7 +141,7 @@ func (a *API) question(ctx context.Context, caller *access.Caller, req *check.Re
 		if err != nil {
 			return q, err
 		}
-		if q.About, err = a.known(told); err != nil {
+		if q.About, err = a.known(told, string(req.Brand)); err != nil {
 			return q, err
 		}
 	}

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -246,7 +247,7 @@ func (a *API) contact(in *RulesQuestion) (q policy.Question, err error) {
 	if q.At = zeroOr(in.At); q.At.IsZero() {
 		q.At = a.Now()
 	}
-	known, err := a.known(in.About)
+	known, err := a.known(in.About, string(cmp.Or(in.Brand, act.DefaultBrand)))
 	if known != nil {
 		q.Circumstances = *known
 	}
