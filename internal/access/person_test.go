@@ -65,8 +65,13 @@ func TestALoginIsGivenOnceHoweverItIsWritten(t *testing.T) {
 		t.Errorf("got %+v, %v, with %d entries more", got, err, len(l.entries)-head)
 	}
 	for _, bad := range []access.Person{
-		{Login: "", Role: access.Agent}, {Login: "two words", Role: access.Agent}, {Login: strings.Repeat("x", 201), Role: access.Agent},
-		{Login: "x", Role: access.Sender}, {Login: "x", Role: "king"}, {Login: "x", Name: "two\nlines", Role: access.Agent}, {Login: "a\xff", Role: access.Agent},
+		{Login: "", Role: access.Agent},
+		{Login: "two words", Role: access.Agent},
+		{Login: strings.Repeat("x", 201), Role: access.Agent},
+		{Login: "x", Role: access.Sender},
+		{Login: "x", Role: "king"},
+		{Login: "x", Name: "two\nlines", Role: access.Agent},
+		{Login: "a\xff", Role: access.Agent},
 	} {
 		var invalid *access.InvalidError
 		if _, err := g.Invite(t.Context(), access.Local, bad); !errors.As(err, &invalid) {

@@ -121,7 +121,6 @@ func TestInABrowserEveryPageIsForEverybody(t *testing.T) {
 	look(append([]string{
 		person, person + "/record?act=granted&brand=harbour-coffee&purpose=marketing&channel=sms", person + "/record?act=withdrawn", "/console/nothing",
 	}, pages...)...)
-
 }
 
 func signIn(c *browser.Browser, base, secret string) {

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/consentline/consentline/internal/access"
-	"github.com/consentline/consentline/internal/consent"
 	"github.com/consentline/consentline/internal/people"
 )
 
@@ -23,9 +22,9 @@ const (
 )
 
 // member lets a person in who has a password, and returns their ID.
-func (f *fixture) member(login string, r access.Role, brands ...consent.BrandID) string {
+func (f *fixture) member(login string, r access.Role) string {
 	f.t.Helper()
-	who, link, err := f.People.Invite(f.t.Context(), access.Local, access.Person{Login: login, Role: r, Brands: brands})
+	who, link, err := f.People.Invite(f.t.Context(), access.Local, access.Person{Login: login, Role: r})
 	if err != nil {
 		f.t.Fatal(err)
 	}
