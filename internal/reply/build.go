@@ -46,7 +46,7 @@ func (b *builder) finish() (*Set, error) {
 		}
 	}
 	s.sets = uint16(len(b.sets))
-	s.stemBounds()
+	s.fileBeginnings()
 	b.slips()
 	return s, nil
 }
@@ -125,10 +125,10 @@ func (b *builder) openers() {
 	}
 }
 
-func (s *Set) stemBounds() {
-	s.stemMin, s.stemMax = 99, 0
-	for stem := range s.stems {
-		s.stemMin, s.stemMax = min(s.stemMin, len(stem)), max(s.stemMax, len(stem))
+// fileBeginnings files the stems by their first bytes, the shorter before the longer.
+func (s *Set) fileBeginnings() {
+	for _, stem := range sorted(s.stems) {
+		s.begins[stem[:stemKey]] = append(s.begins[stem[:stemKey]], stem)
 	}
 }
 

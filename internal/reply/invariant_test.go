@@ -2,6 +2,7 @@ package reply
 
 import (
 	"strings"
+	"sync"
 	"testing"
 	"time"
 	"unicode/utf8"
@@ -131,4 +132,25 @@ func FuzzClassify(f *testing.F) {
 			t.Errorf("got %v, then %v", got, again)
 		}
 	})
+}
+
+// TestMessagesReadAtOnceDoNotMix reads the sample in several goroutines, which share the room that messages take.
+func TestMessagesReadAtOnceDoNotMix(t *testing.T) {
+	sample := readLabelled(t, "sample.tsv")
+	want := make([]Result, len(sample))
+	for i, l := range sample {
+		want[i] = Classify(Input{Text: l.text})
+	}
+	var all sync.WaitGroup
+	for worker := range 4 {
+		all.Go(func() {
+			for i := range sample {
+				at := (i*(worker+1) + worker) % len(sample)
+				if got := Classify(Input{Text: sample[at].text}); got != want[at] {
+					t.Errorf("%q: got %v, alone %v", sample[at].text, got, want[at])
+				}
+			}
+		})
+	}
+	all.Wait()
 }

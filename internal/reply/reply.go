@@ -75,6 +75,7 @@ func (s *Set) classify(in Input) Result {
 		return Result{Label: None, Rule: "und/tapback"}
 	}
 	m := s.tokenise(text, in.Text)
+	defer m.release()
 	if len(m.tokens) == 0 {
 		return Result{Label: None}
 	}

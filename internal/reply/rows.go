@@ -31,7 +31,7 @@ type draft struct {
 func newBuilder() *builder {
 	return &builder{
 		set: &Set{
-			lexicon: map[string]entry{}, stems: map[string]entry{}, keywords: map[string][]keyword{},
+			lexicon: map[string]entry{}, stems: map[string]entry{}, begins: map[string][]string{}, keywords: map[string][]keyword{},
 			typos: map[string]string{}, slipped: map[string]string{}, joined: map[string]string{}, nearGrant: map[string]string{},
 			ordinary: map[string]bool{}, runs: newRuns(), reactions: map[string]bool{}, instructs: map[string]bool{},
 			elided: map[string]bool{}, channels: map[string]channels{},

@@ -28,11 +28,10 @@ var builtIn embed.FS
 type Set struct {
 	version string
 
-	lexicon  map[string]entry // by word
-	sets     uint16           // the highest number of a set of words
-	stems    map[string]entry // by a word's beginning
-	stemMin  int
-	stemMax  int
+	lexicon  map[string]entry    // by word
+	sets     uint16              // the highest number of a set of words
+	stems    map[string]entry    // by a word's beginning
+	begins   map[string][]string // by its first three bytes, the beginnings of words that stems has
 	keywords map[string][]keyword
 
 	overrides, guards, phrases, tempers index[*pattern]

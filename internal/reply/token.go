@@ -4,6 +4,7 @@ import (
 	"math/bits"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 )
@@ -53,10 +54,38 @@ func (m *message) holdsAll(sets []uint16) bool {
 	return true
 }
 
+// messages keeps the room that messages took for those to come. What is read of a message holds on to none of it.
+var messages sync.Pool
+
+func newMessage(sets uint16) *message {
+	m, _ := messages.Get().(*message)
+	if m == nil {
+		m = &message{tokens: make([]token, 0, 24)}
+	}
+	n := int(sets>>6) + 1
+	if cap(m.holds) < n {
+		m.holds = make([]uint64, n)
+	}
+	m.holds = m.holds[:n]
+	clear(m.holds)
+	return m
+}
+
+// release gives the room of a message back, but for that of a giant.
+func (m *message) release() {
+	if cap(m.tokens) > 512 {
+		return
+	}
+	clear(m.tokens)
+	*m = message{tokens: m.tokens[:0], holds: m.holds}
+	messages.Put(m)
+}
+
 // tokenise cuts a folded text into tokens and reads each against the set's words. The original tells which words were
 // written like names.
 func (s *Set) tokenise(text, original string) *message {
-	m := &message{tokens: make([]token, 0, 24), asks: strings.ContainsRune(text, '?')}
+	m := newMessage(s.sets)
+	m.asks = strings.ContainsRune(text, '?')
 	sc := scanner{set: s, m: m, text: text}
 	sc.run()
 	s.joinLetters(m)
@@ -65,7 +94,6 @@ func (s *Set) tokenise(text, original string) *message {
 	}
 	s.nameSomeone(m, original)
 	m.langs = spoken(m.tokens)
-	m.holds = make([]uint64, s.sets>>6+1)
 	for i := range m.tokens {
 		for _, set := range m.tokens[i].sets {
 			m.holds[set>>6] |= 1 << (set & 63)

@@ -72,15 +72,21 @@ func (s *Set) alsoMeant(t *token) {
 	t.langs |= meant.langs
 }
 
+// stemKey is how many bytes of a stem it is filed by: stems have three letters or more.
+const stemKey = 3
+
 // look sets what is known of the token's word, as it stands or by its beginning; false if nothing is.
 func (s *Set) look(t *token, word string) bool {
 	whole, known := s.lexicon[word]
 	var sets []uint16
 	var langs languages
-	for n := s.stemMin; n <= min(len(word), s.stemMax); n++ {
-		if e, ok := s.stems[word[:n]]; ok {
-			sets = union(sets, e.sets)
-			langs |= e.langs
+	if len(word) >= stemKey {
+		for _, stem := range s.begins[word[:stemKey]] {
+			if strings.HasPrefix(word, stem) {
+				e := s.stems[stem]
+				sets = union(sets, e.sets)
+				langs |= e.langs
+			}
 		}
 	}
 	if !known && sets == nil {
