@@ -60,11 +60,13 @@ type Target struct {
 }
 
 // Targets returns what a change means for a system at a moment, by scope. A scope that nobody mapped means nothing. A
+// request that waits for its confirmation is neither a yes nor a no: told as a no it would block the question itself. A
 // restriction with wildcards means a no in every mapped scope that it covers, apart from those in which the person has a
 // record: of these there are changes of their own, and a yes given since is in them.
 func (m Mapping) Targets(c *Change, at time.Time) (out []Target) {
 	for _, to := range m {
 		switch {
+		case to.Scope == c.Scope && c.Status(at) == consent.Pending && c.Record.Under == consent.None:
 		case to.Scope == c.Scope:
 			out = append(out, Target{to, c.Granted(at)})
 		case !c.Scope.Concrete() && c.Scope.Covers(to.Scope) && !c.onRecord(to.Scope):

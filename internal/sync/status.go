@@ -17,6 +17,7 @@ type Status struct {
 	Waiting     int64  // changes that are to be tried again
 	Parked      int64  // changes that were refused for good
 	Backfilling bool
+	Sending     bool // this node keeps it in step at present
 
 	// Oldest is when the earliest act that restricts and is not acknowledged was recorded; zero if all are.
 	Oldest time.Time
@@ -36,6 +37,7 @@ func (e *Engine) Status(ctx context.Context, id string) (s Status, err error) {
 		return s, err
 	}
 	if now := e.get(id); now != nil {
+		s.Sending = true
 		s.Failures, s.Until = now.runner.gate.state()
 		s.Cursor = max(s.Cursor, now.runner.reached.Load())
 	}

@@ -193,7 +193,7 @@ func TestPauseReplayAndBackfill(t *testing.T) {
 	if _, err := w.Destinations.Update(ctx, "test", "crm", func(d *sync.Destination) { d.Paused = true }); err != nil {
 		t.Fatal(err)
 	}
-	until(t, "paused", func() bool { st, _ := w.Status(ctx, "crm"); return st.Cursor < st.Head })
+	until(t, "paused", func() bool { st, _ := w.Status(ctx, "crm"); return !st.Sending })
 	w.act(number(2), texts, consent.Withdrawn)
 	if s.believesTold(2) {
 		t.Error("told while it was paused")

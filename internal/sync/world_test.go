@@ -148,7 +148,8 @@ type system struct {
 	mu       stdsync.Mutex
 	rand     *rand.Rand
 	believes map[string]bool
-	seq      map[string]uint64 // of what it was told last
+	seq      map[string]uint64 // of the latest that it was told
+	ids      map[string]bool
 	told     []sync.Change
 	undone   int // how often something older came after something newer
 	calls    int
@@ -167,7 +168,7 @@ const (
 
 func newSystem(seed uint64, l sync.Limits, moods ...mood) *system {
 	return &system{
-		limits: l, rand: rand.New(rand.NewPCG(seed, 1)), believes: map[string]bool{}, seq: map[string]uint64{},
+		limits: l, rand: rand.New(rand.NewPCG(seed, 1)), believes: map[string]bool{}, seq: map[string]uint64{}, ids: map[string]bool{},
 		mood: func(r *rand.Rand) mood {
 			if len(moods) == 0 || r.IntN(3) > 0 {
 				return well
@@ -213,10 +214,11 @@ func (s *system) take(changes ...sync.Change) {
 			s.believes[c.Number.String()+" "+to.Value] = to.Granted
 		}
 		key := c.Number.String() + " " + c.Scope.String()
-		if c.Seq < s.seq[key] {
+		if c.Seq < s.seq[key] && !s.ids[c.ID] { // what is sent again was not noted as taken
 			s.undone++
 		}
-		s.seq[key] = c.Seq
+		s.ids[c.ID] = true
+		s.seq[key] = max(s.seq[key], c.Seq)
 		s.believes[key] = c.Granted(time.Now())
 		s.told = append(s.told, c)
 	}
