@@ -82,22 +82,36 @@ func (r *Rules) judgeAt(s *scene, now int64, out *Judgement) {
 		out.fail(NoRuleIndex, NoRule)
 		return
 	}
-	var judged ruleSet
-	for g := range s.groupCount {
-		for _, e := range r.groups[s.groups[g]].table[s.q.Contact][s.q.Channel][s.q.Class] {
-			if now < e.from || now >= e.until {
-				s.until(e.from)
-				continue
-			}
-			s.until(e.until)
-			if s.groupCount > 1 && !judged.add(e.rule) {
-				continue
-			}
-			r.judge(s, e.rule, out)
-		}
+	if s.groupCount == 1 {
+		r.judgeGroup(s, 0, nil, out)
+	} else {
+		r.judgeGroups(s, out)
 	}
 	if r.groups[s.groups[0]].table[s.q.Contact][s.q.Channel][s.q.Class] == nil {
 		out.fail(NoRuleIndex, NoRule) // AnyChannel or NoClass: no contact is made on every channel or for no purpose
+	}
+}
+
+// judgeGroups puts each rule to the question once, though two sets of jurisdictions may share it.
+func (r *Rules) judgeGroups(s *scene, out *Judgement) {
+	var judged ruleSet
+	for g := range s.groupCount {
+		r.judgeGroup(s, g, &judged, out)
+	}
+}
+
+// judgeGroup judges by one set of jurisdictions; nil is no memory of what was judged.
+func (r *Rules) judgeGroup(s *scene, g int, judged *ruleSet, out *Judgement) {
+	now := s.now
+	for _, e := range r.groups[s.groups[g]].table[s.q.Contact][s.q.Channel][s.q.Class] {
+		if now < e.from || now >= e.until {
+			s.until(e.from)
+			continue
+		}
+		s.until(e.until)
+		if judged == nil || judged.add(e.rule) {
+			r.judge(s, e.rule, out)
+		}
 	}
 }
 

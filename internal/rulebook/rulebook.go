@@ -214,13 +214,12 @@ func (e *edition) judge(c *check.Case, contacts Attempts) (out check.Judgement) 
 	return out
 }
 
-// ask puts a case into the words of the rules. A grant that begins later is none yet.
+// ask puts a case into the words of the rules, into a question that is zero. A grant that begins later is none yet.
 func ask(c *check.Case, contacts Attempts, q *policy.Question) {
-	*q = policy.Question{
-		Number: c.Number, Channel: c.Channel, Class: c.Class, At: c.At, Seller: c.Brand, Purpose: c.Purpose, Registries: c.Registries,
-		Status: c.Status, Level: c.Record.Level, Confirmed: c.Record.Confirmed, GrantedAt: c.Record.GrantedAt.Time(),
-		RestrictedAt: c.Record.RestrictedAt.Time(), RestrictedBy: c.Record.RestrictedBy,
-	}
+	q.Number, q.Channel, q.Class, q.At = c.Number, c.Channel, c.Class, c.At
+	q.Seller, q.Purpose, q.Registries = c.Brand, c.Purpose, c.Registries
+	q.Status, q.Level, q.Confirmed, q.GrantedAt = c.Status, c.Record.Level, c.Record.Confirmed, c.Record.GrantedAt.Time()
+	q.RestrictedAt, q.RestrictedBy = c.Record.RestrictedAt.Time(), c.Record.RestrictedBy
 	if c.About != nil {
 		q.Circumstances = *c.About
 	}
