@@ -130,7 +130,7 @@ type buffered struct {
 func (b *buffered) Read(p []byte) (int, error) { return b.reader.Read(p) }
 
 func readBind(conn net.Conn, r *bufio.Reader) (smpp.Packet, error) {
-	if err := conn.SetReadDeadline(time.Now().Add(bindTime)); err != nil { //nolint:forbidigo // the network's time, no fact's
+	if err := conn.SetReadDeadline(time.Now().Add(bindTime)); err != nil {
 		return smpp.Packet{}, err
 	}
 	bind, err := smpp.Read(r)

@@ -270,9 +270,13 @@ func TestWhatIsNotAllowedIsRefusedInTwiliosForm(t *testing.T) {
 func TestWhatCreatesNothingPasses(t *testing.T) {
 	f := open(t, nil, nil)
 	for _, c := range []struct{ method, path string }{
-		{http.MethodGet, messages}, {http.MethodPost, "/2010-04-01/Accounts/AC1/Messages/SM1.json"}, {http.MethodDelete, "/2010-04-01/Accounts/AC1/Messages/SM1.json"},
+		{http.MethodGet, messages},
+		{http.MethodPost, "/2010-04-01/Accounts/AC1/Messages/SM1.json"},
+		{http.MethodDelete, "/2010-04-01/Accounts/AC1/Messages/SM1.json"},
 		{http.MethodPost, "/2010-04-01/Accounts/AC1/Calls/CA1.json"},
-		{http.MethodPost, "/2010-04-01/Accounts/AC1/Conferences/CF1/Participants/CA1.json"}, {http.MethodPost, "/v1/Services"}, {http.MethodGet, "/"},
+		{http.MethodPost, "/2010-04-01/Accounts/AC1/Conferences/CF1/Participants/CA1.json"},
+		{http.MethodPost, "/v1/Services"},
+		{http.MethodGet, "/"},
 	} {
 		r, _ := http.NewRequest(c.method, f.server.URL+c.path+"?a=b%20c", strings.NewReader("Status=completed"))
 		if a := f.do(t, r); a.status != 200 || len(f.got) != 1 || f.got[0].URL.RequestURI() != c.path+"?a=b%20c" || f.bodies[0] != "Status=completed" && c.method != http.MethodGet {

@@ -48,7 +48,7 @@ func (b *Inbox) optedOutThere(ctx context.Context, t *Taken) error {
 func (b *Inbox) optedInThere(ctx context.Context, t *Taken) error {
 	if t.from.Text == "" && t.from.Marketing {
 		t.Flag = NothingToKeep
-		return b.review(ctx, t, nil)
+		return b.review(ctx, t)
 	}
 	return nil
 }

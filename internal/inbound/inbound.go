@@ -151,7 +151,7 @@ func (b *Inbox) take(ctx context.Context, t *Taken) error {
 	var err error
 	if t.number, err = phone.Parse(e.Number, ""); err != nil {
 		t.Flag = UnknownNumber
-		return b.review(ctx, t, nil)
+		return b.review(ctx, t)
 	}
 	t.number = t.number.WithoutExtension()
 	if t.person, err = b.Ledger.ByNumber(ctx, t.number); err != nil && !errors.Is(err, ledger.ErrNotFound) {

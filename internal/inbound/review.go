@@ -80,8 +80,8 @@ type Content struct {
 }
 
 // review queues an event for a person, in a transaction of its own.
-func (b *Inbox) review(ctx context.Context, t *Taken, held []Held) error {
-	return b.DB.InTx(ctx, func(tx store.Tx) error { return b.putReview(ctx, tx, t, held) })
+func (b *Inbox) review(ctx context.Context, t *Taken) error {
+	return b.DB.InTx(ctx, func(tx store.Tx) error { return b.putReview(ctx, tx, t, nil) })
 }
 
 // putReview queues an event for a person. Ordinary messages to a sender that nobody defined make one review for the

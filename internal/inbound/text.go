@@ -64,7 +64,7 @@ func (b *Inbox) text(ctx context.Context, t *Taken) error {
 		return b.hold(ctx, t)
 	}
 	if t.Flag == UnknownSender {
-		return b.review(ctx, t, nil)
+		return b.review(ctx, t)
 	}
 	return nil
 }
@@ -187,7 +187,7 @@ func (b *Inbox) start(ctx context.Context, t *Taken) error {
 			return nil
 		}
 		t.Flag = NothingToKeep
-		return b.review(ctx, t, nil)
+		return b.review(ctx, t)
 	}
 	items[0].IdempotencyKey = t.grantKey()
 	_, answered := t.kept[t.from.ID]

@@ -56,7 +56,7 @@ func (r *Result) Decode(v any) { _ = json.Unmarshal(r.Body, v) } // what is miss
 func (e Endpoint) PostJSON(ctx context.Context, path string, body any, prepare func(*http.Request)) (Result, error) {
 	raw, err := json.Marshal(body)
 	if err != nil {
-		return Result{}, e.fail(Refused, "", fmt.Errorf("encode the message: %w", err))
+		return Result{}, e.fail(Refused, fmt.Errorf("encode the message: %w", err))
 	}
 	return e.Post(ctx, path, "application/json", raw, prepare)
 }
@@ -70,7 +70,7 @@ func (e Endpoint) PostForm(ctx context.Context, path string, form url.Values, pr
 func (e Endpoint) Post(ctx context.Context, path, mediaType string, body []byte, prepare func(*http.Request)) (Result, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, e.URL+path, bytes.NewReader(body))
 	if err != nil {
-		return Result{}, e.fail(Refused, "", errors.New("the provider's address is not a URL"))
+		return Result{}, e.fail(Refused, errors.New("the provider's address is not a URL"))
 	}
 	req.Header.Set("Content-Type", mediaType)
 	req.Header.Set("Accept", "application/json")
@@ -84,7 +84,7 @@ func (e Endpoint) Post(ctx context.Context, path, mediaType string, body []byte,
 	defer func() { _ = res.Body.Close() }() // nothing was written to it
 	answer, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
 	if err != nil {
-		return Result{}, e.fail(Unclear, "", errors.New("the answer broke off"))
+		return Result{}, e.fail(Unclear, errors.New("the answer broke off"))
 	}
 	return Result{Status: res.StatusCode, Header: res.Header, Body: answer}, nil
 }
@@ -93,13 +93,13 @@ func (e Endpoint) Post(ctx context.Context, path, mediaType string, body []byte,
 func (e Endpoint) unreached(err error) error {
 	var op *net.OpError
 	if errors.As(err, &op) && op.Op == "dial" {
-		return e.fail(Temporary, "", errors.New("no connection"))
+		return e.fail(Temporary, errors.New("no connection"))
 	}
-	return e.fail(Unclear, "", errors.New("no answer"))
+	return e.fail(Unclear, errors.New("no answer"))
 }
 
-func (e Endpoint) fail(r Reason, code string, err error) error {
-	return &SendError{Provider: e.Provider, Reason: r, Code: code, Err: err}
+func (e Endpoint) fail(r Reason, err error) error {
+	return &SendError{Provider: e.Provider, Reason: r, Err: err}
 }
 
 // Judge turns an answer into an error, nil for a 2xx. Reasons says what the provider's own codes mean; codes that it

@@ -41,8 +41,11 @@ func (l Limits) withDefaults() Limits {
 		limit *Limit
 		def   Limit
 	}{
-		{&l.Number, Limit{3, 24 * time.Hour}}, {&l.Address, Limit{10, time.Hour}}, {&l.Prefix, Limit{20, time.Hour}},
-		{&l.Country, Limit{500, time.Hour}}, {&l.Total, Limit{2000, time.Hour}},
+		{&l.Number, Limit{3, 24 * time.Hour}},
+		{&l.Address, Limit{10, time.Hour}},
+		{&l.Prefix, Limit{20, time.Hour}},
+		{&l.Country, Limit{500, time.Hour}},
+		{&l.Total, Limit{2000, time.Hour}},
 	} {
 		if d.limit.Max <= 0 || d.limit.Per <= 0 {
 			*d.limit = d.def

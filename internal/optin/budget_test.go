@@ -52,7 +52,7 @@ func TestANumbersBudgetOutlivesItsRequests(t *testing.T) {
 		f.now = f.now.Add(2 * time.Hour)
 		must[int](t)(f.RunOnce(ctx))
 	}
-	f.refused(t, request(), optin.CodeBudget)
+	_ = f.refused(t, request(), optin.CodeBudget)
 }
 
 func TestTheBreakerOpensWhereTooFewConfirm(t *testing.T) {
@@ -74,7 +74,7 @@ func TestTheBreakerOpensWhereTooFewConfirm(t *testing.T) {
 	}
 	f.ask(t, next(303)) // nobody has had the time to answer
 	f.now = f.now.Add(11 * time.Minute)
-	f.refused(t, next(304), optin.CodeBreaker)
+	_ = f.refused(t, next(304), optin.CodeBreaker)
 	f.now = f.now.Add(24 * time.Hour)
 	f.ask(t, next(304))
 }
@@ -100,7 +100,7 @@ func TestNothingGoesOutWhereItMayNot(t *testing.T) {
 	} {
 		q := request()
 		q.Number = text
-		f.refused(t, q, code)
+		_ = f.refused(t, q, code)
 	}
 	f.send(t, 0)
 	q := request()

@@ -48,7 +48,7 @@ func TestARequestIsPendingUntilItIsConfirmedWithBothMoments(t *testing.T) {
 	if s := must[optin.Standing](t)(f.Get(ctx, asked.ID)); s.Status != optin.Confirmed || s.Settled != result.Seq {
 		t.Errorf("standing: got %+v", s)
 	}
-	f.refused(t, request(), optin.CodeStands)
+	_ = f.refused(t, request(), optin.CodeStands)
 }
 
 var sixDigits = regexp.MustCompile(`\b\d{6}\b`)
@@ -144,7 +144,7 @@ func TestAskingAgainSendsTheQuestionAnewWithinLimits(t *testing.T) {
 	}
 	f.send(t, 3)
 	f.now = f.now.Add(time.Minute)
-	f.refused(t, request(), optin.CodeResends)
+	_ = f.refused(t, request(), optin.CodeResends)
 }
 
 func TestANoEndsTheRequestAndBarsAsking(t *testing.T) {
@@ -159,7 +159,7 @@ func TestANoEndsTheRequestAndBarsAsking(t *testing.T) {
 	if s := must[optin.Standing](t)(f.Get(ctx, asked.ID)); s.Status != optin.Ended {
 		t.Errorf("status: got %s, want ended", s.Status)
 	}
-	f.refused(t, request(), optin.CodeOptedOut)
+	_ = f.refused(t, request(), optin.CodeOptedOut)
 }
 
 func TestWhatIsWrongWithARequestIsNamed(t *testing.T) {

@@ -116,9 +116,9 @@ func TestTheCountriesOfABrandAreItsOwnThenThoseOfItsNumbers(t *testing.T) {
 	must[catalog.Brand](t)(f.Catalog.CreateBrand(ctx, "test", catalog.Brand{ID: "bare", Name: "Bare"}))
 	q := request()
 	q.Brand = "bare"
-	f.refused(t, q, optin.CodeCountry) // nothing says where it sends to
+	_ = f.refused(t, q, optin.CodeCountry) // nothing says where it sends to
 	must[catalog.Sender](t)(f.Catalog.CreateSender(ctx, "test", catalog.Sender{ID: "gb", Brand: "bare", Kind: "number", Address: "+447700900199", Channel: consent.SMS}))
-	f.refused(t, q, optin.CodeCountry)
+	_ = f.refused(t, q, optin.CodeCountry)
 	q.Number = "+447700900123"
 	f.ask(t, q)
 }
@@ -130,7 +130,7 @@ func TestWhatOnlyGoesIntoTheFileMayBeAskedAnywhereButNotOnPremiumLines(t *testin
 	q.Brand = "bare"
 	f.ask(t, q)
 	q.Number = "+449098790123"
-	f.refused(t, q, optin.CodeLine)
+	_ = f.refused(t, q, optin.CodeLine)
 }
 
 func TestALinkIsReadWithoutBeingConfirmed(t *testing.T) {

@@ -53,7 +53,7 @@ func TestWhatBecomesOfAMessageIsHeardAndRelayed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer answer.Body.Close()
+		_ = answer.Body.Close() // what it says is not read
 		return (<-sent).Get("StatusCallback")
 	}
 	if got := send("AC2"); got != application.URL+"/status" {

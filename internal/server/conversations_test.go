@@ -75,7 +75,7 @@ func (f *talking) call(method, path, body string, header http.Header, into any) 
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	defer answer.Body.Close()
+	defer func() { _ = answer.Body.Close() }()
 	raw, err := io.ReadAll(answer.Body)
 	if err != nil || answer.StatusCode >= 300 {
 		f.t.Fatalf("%s %s: got %d %s %v", method, path, answer.StatusCode, raw, err)
@@ -218,7 +218,7 @@ func TestANumberOnAListIsNotAsked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer answer.Body.Close()
+	defer func() { _ = answer.Body.Close() }()
 	if raw, _ := io.ReadAll(answer.Body); answer.StatusCode != http.StatusConflict || !bytes.Contains(raw, []byte(`"code":"suppressed"`)) {
 		t.Errorf("got %d %s, want 409, suppressed", answer.StatusCode, raw)
 	}
@@ -256,7 +256,7 @@ func TestTheGatewayForTwilioForwardsWhatTheCheckAllows(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer answer.Body.Close()
+		defer func() { _ = answer.Body.Close() }()
 		return answer.StatusCode
 	}
 	if got := send(); got == http.StatusCreated {

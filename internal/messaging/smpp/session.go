@@ -110,7 +110,7 @@ func (s *Session) next(ctx context.Context, slots chan struct{}) error {
 	if err := s.await(ctx); err != nil {
 		return err
 	}
-	if err := s.conn.SetReadDeadline(time.Now().Add(s.config.Timeout)); err != nil { //nolint:forbidigo // the network's time, no fact's
+	if err := s.conn.SetReadDeadline(time.Now().Add(s.config.Timeout)); err != nil {
 		return err
 	}
 	p, err := Read(s.reader)
@@ -147,7 +147,7 @@ func (s *Session) next(ctx context.Context, slots chan struct{}) error {
 // await waits for the first byte of a packet.
 func (s *Session) await(ctx context.Context) error {
 	for asked := false; ; asked = true {
-		if err := s.conn.SetReadDeadline(time.Now().Add(s.config.Enquire)); err != nil { //nolint:forbidigo // the network's time, no fact's
+		if err := s.conn.SetReadDeadline(time.Now().Add(s.config.Enquire)); err != nil {
 			return err
 		}
 		_, err := s.reader.Peek(1)
@@ -182,7 +182,7 @@ func (s *Session) write(p Packet) error {
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	s.buffer = p.Append(s.buffer[:0])
-	if err := s.conn.SetWriteDeadline(time.Now().Add(s.config.Timeout)); err != nil { //nolint:forbidigo // the network's time, no fact's
+	if err := s.conn.SetWriteDeadline(time.Now().Add(s.config.Timeout)); err != nil {
 		return err
 	}
 	_, err := s.conn.Write(s.buffer)

@@ -57,7 +57,9 @@ func TestACallbackIsRelayedToWhomItConcerns(t *testing.T) {
 		name, address string
 		form          url.Values
 	}{
-		{"to a sender", hook, text}, {"to a messaging service", hook, pooled}, {"a receipt from a sender", hook, receipt},
+		{"to a sender", hook, text},
+		{"to a messaging service", hook, pooled},
+		{"a receipt from a sender", hook, receipt},
 		{"a receipt that was asked for", p.CallbackFor(hook, a.URL+"/asked?x=1"), receipt},
 	} {
 		d, err := p.Receive(callbackTo(c.address, c.form))
