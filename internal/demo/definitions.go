@@ -8,6 +8,7 @@ import (
 
 	"github.com/consentline/consentline/internal/catalog"
 	"github.com/consentline/consentline/internal/consent"
+	"github.com/consentline/consentline/internal/form"
 	"github.com/consentline/consentline/internal/server"
 )
 
@@ -19,10 +20,16 @@ const (
 )
 
 var brands = []catalog.Brand{
-	{ID: harbour, Name: "Harbour Coffee Roasters", Country: "US", Contact: "hello@harbour-coffee.example"},
-	{ID: northlight, Name: "Northlight Energy", Country: "GB", Contact: "care@northlight-energy.example"},
-	{ID: lumen, Name: "Lumen Clinic", Country: "DE", Contact: "praxis@lumen-clinic.example"},
+	{ID: harbour, Name: "Harbour Coffee Roasters", Country: "US", Contact: "hello@harbour-coffee.example", Colour: "#7a3e1d", Site: "https://harbour-coffee.example", Privacy: "https://harbour-coffee.example/privacy", Terms: "https://harbour-coffee.example/terms"},
+	{ID: northlight, Name: "Northlight Energy", Country: "GB", Contact: "care@northlight-energy.example", Colour: "#1d3f7a"},
+	{ID: lumen, Name: "Lumen Clinic", Country: "DE", Contact: "praxis@lumen-clinic.example", Colour: "#0b6e5f", Privacy: "https://lumen-clinic.example/datenschutz"},
 	{ID: kestrel, Name: "Kestrel Credit Services", Country: "US", Contact: "disputes@kestrel-credit.example"},
+}
+
+// offers is the form by which newcomers try out opting in: a code goes into the file of messages and confirms.
+var offers = form.Form{
+	ID: "harbour-offers", Brand: harbour, Region: "US", Confirm: true,
+	Items: []form.Item{{Purpose: marketing, Channel: consent.SMS, Wordings: []string{"harbour-en", "harbour-es"}}},
 }
 
 const (
@@ -103,6 +110,9 @@ func define(ctx context.Context, s *server.Server, until time.Time) error {
 		if err := w.define(ctx, s, until); err != nil {
 			return fmt.Errorf("disclosure %s: %w", w.id, err)
 		}
+	}
+	if err := s.Forms.Create(ctx, caller.ID, offers); err != nil && !errors.Is(err, form.ErrExists) {
+		return fmt.Errorf("form %s: %w", offers.ID, err)
 	}
 	return nil
 }
