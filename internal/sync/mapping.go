@@ -53,6 +53,16 @@ func NewMapping(d *Destination) (Mapping, error) {
 	return m, err
 }
 
+// Only returns an *InvalidError if scopes of other channels than these are mapped.
+func (m Mapping) Only(channels ...consent.Channel) error {
+	for _, to := range m {
+		if !slices.Contains(channels, to.Scope.Channel) {
+			return &InvalidError{"mapping", fmt.Sprintf("key %q: want a channel of %v, which is what is held there", to.Scope, channels)}
+		}
+	}
+	return nil
+}
+
 // Target is what a system is to hold in one place.
 type Target struct {
 	Mapped
@@ -66,6 +76,7 @@ type Target struct {
 func (m Mapping) Targets(c *Change, at time.Time) (out []Target) {
 	for _, to := range m {
 		switch {
+		case to.Scope.Channel.Texts() && c.Number.Extension() != "": // no extension is texted, and its main number is another's
 		case to.Scope == c.Scope && c.Status(at) == consent.Pending && c.Record.Under == consent.None:
 		case to.Scope == c.Scope:
 			out = append(out, Target{to, c.Granted(at)})
