@@ -3,12 +3,14 @@ package kinds
 
 import (
 	"github.com/consentline/consentline/internal/sync"
+	"github.com/consentline/consentline/internal/sync/braze"
 	"github.com/consentline/consentline/internal/sync/twilio"
 	"github.com/consentline/consentline/internal/sync/webhook"
 )
 
 // All are the kinds there are.
 var All = []sync.Kind{
+	braze.Kind,
 	twilio.Kind,
 	webhook.Kind,
 }
