@@ -69,6 +69,8 @@ type grammar struct {
 
 	Destinations destinationsCmd `cmd:"" help:"Keep CRMs, marketing tools, providers and webhooks in step."`
 
+	Report reportCmd `cmd:"" help:"Report what was done, such as how fast withdrawals reached other systems."`
+
 	Rules    rulesCmd    `cmd:"" help:"Read, check and test the rules of law and contracts."`
 	Migrate  migrateCmd  `cmd:"" help:"Bring a database's schema up to date, or tell whether it is."`
 	Transfer transferCmd `cmd:"" help:"Move a whole deployment to another database, and verify it entry by entry."`

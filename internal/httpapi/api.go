@@ -55,6 +55,9 @@ type Config struct {
 	Confirm func(context.Context) error
 
 	Metrics *telemetry.Metrics // nil: the interface has its own, which know nothing of commits
+
+	// Destinations tells where the systems stand that are kept in step, for the metrics; nil: there are none.
+	Destinations func() []telemetry.Destination
 }
 
 // API is the REST interface of one node.

@@ -130,6 +130,7 @@ func (a *API) KeepInStep(e *sync.Engine) {
 	s.definitionRoutes()
 	s.actionRoutes()
 	s.statusRoutes()
+	s.propagationRoutes()
 }
 
 var (

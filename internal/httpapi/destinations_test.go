@@ -47,3 +47,15 @@ func TestADestinationThatCannotBeIsRefusedWithItsField(t *testing.T) {
 	bad["kind"] = "carrier pigeon"
 	f.do(request{method: http.MethodPost, path: "/v1/destinations", body: bad}).status(http.StatusUnprocessableEntity)
 }
+
+func TestPropagationIsToldByDestination(t *testing.T) {
+	f := start(t)
+	f.do(request{method: http.MethodPost, path: "/v1/destinations", body: hook(map[string]any{"url": "https://example.com/hook"})}).status(http.StatusCreated)
+	all := f.do(request{method: http.MethodGet, path: "/v1/propagation"})
+	all.status(http.StatusOK)
+	if !strings.Contains(string(all.body), `"destination":"hook"`) || !strings.Contains(string(all.body), `"slowest":[]`) {
+		t.Errorf("got %s", all.body)
+	}
+	f.do(request{method: http.MethodGet, path: "/v1/propagation?destination=nobody"}).status(http.StatusNotFound)
+	f.do(request{method: http.MethodGet, path: "/v1/propagation?since=yesterday"}).status(http.StatusUnprocessableEntity)
+}

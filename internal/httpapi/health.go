@@ -131,7 +131,7 @@ func (a *API) state() telemetry.State {
 			lease := a.Index.Lease()
 			return lease.Remaining(lease.Now()).Seconds()
 		},
-		Node: a.nodeState(),
+		Node: a.nodeState(), Destinations: a.Destinations,
 	}
 }
 

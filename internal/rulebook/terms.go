@@ -17,3 +17,23 @@ func (b *Book) EndsAll(n phone.Number, at time.Time) (rule string, ends bool) {
 	}
 	return rules.Rule(terms.OptOut.EverythingBy).ID, true
 }
+
+// OptOutDeadline says until when an opt-out that a person gave at a moment is to be obeyed, and the rule that says so.
+// Where a channel is left open, the strictest of all holds.
+func (b *Book) OptOutDeadline(n phone.Number, c consent.Channel, class consent.Class, from time.Time) (until time.Time, rule string, ok bool) {
+	rules := b.Rules()
+	channels := []consent.Channel{c}
+	if c == consent.AnyChannel {
+		channels = consent.Channels
+	}
+	for _, channel := range channels {
+		terms := rules.Terms(&policy.Question{Number: n, Channel: channel, Class: class, At: from})
+		if !terms.OptOut.HasDeadline {
+			continue
+		}
+		if at := terms.OptOut.Deadline.After(from); !ok || at.Before(until) {
+			until, rule, ok = at, rules.Rule(terms.OptOut.DeadlineBy).ID, true
+		}
+	}
+	return until, rule, ok
+}

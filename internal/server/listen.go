@@ -39,7 +39,7 @@ func (s *Server) API(version string) *httpapi.API {
 		Citations: cites, Rules: s.Rules, Attempts: s.Attempts,
 		Ledger: s.Ledger, Index: s.Index, Catalog: s.Catalog, Lists: s.Lists, Gate: s.Gate, People: s.People, Recorder: s.Recorder,
 		Tree: s.Tree, Signer: s.Signer, Forms: s.Forms, Feed: s.Feed, Node: s.Node, Now: s.Now, Log: s.Log, Version: version, Metrics: s.Metrics,
-		Confirm: s.confirmer(),
+		Confirm: s.confirmer(), Destinations: s.destinationFigures,
 	})
 	api.Converse(s.Conversations)
 	api.KeepInStep(s.Sync)

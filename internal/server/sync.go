@@ -4,10 +4,13 @@ import (
 	"context"
 	"time"
 
+	"github.com/consentline/consentline/internal/consent"
 	"github.com/consentline/consentline/internal/freshness"
+	"github.com/consentline/consentline/internal/phone"
 	"github.com/consentline/consentline/internal/store/postgres"
 	"github.com/consentline/consentline/internal/sync"
 	"github.com/consentline/consentline/internal/sync/kinds"
+	"github.com/consentline/consentline/internal/telemetry"
 )
 
 // openSync makes what keeps other systems in step. It sends nothing before Serve.
@@ -15,6 +18,39 @@ func (s *Server) openSync() {
 	clients := sync.Clients{HTTP: s.config.Egress.Client(), Checkpoint: s.latestCheckpoint}
 	s.Destinations = sync.NewDestinations(s.Ledger, s.vault, kinds.All, clients, s.Now)
 	s.Sync = &sync.Engine{Destinations: s.Destinations, Ledger: s.Ledger, DB: s.db, Feed: s.Feed, Now: s.Now, Log: s.Log}
+	if s.Rules != nil {
+		s.Sync.Deadline = s.optOutDeadline
+	}
+}
+
+// optOutDeadline says until when the rules want an opt-out obeyed. What is said of every purpose, or of one that is not
+// defined any more, counts as marketing, for which deadlines are the shortest.
+func (s *Server) optOutDeadline(n phone.Number, scope consent.Scope, from time.Time) sync.Deadline {
+	class := consent.Marketing
+	if purpose, err := s.Catalog.Purpose(string(scope.Purpose)); err == nil {
+		class = purpose.Class
+	}
+	until, rule, ok := s.Rules.OptOutDeadline(n, scope.Channel, class, from)
+	if !ok {
+		return sync.Deadline{}
+	}
+	return sync.Deadline{At: until, Rule: rule}
+}
+
+// destinationFigures are where destinations stand, for the metrics.
+func (s *Server) destinationFigures() []telemetry.Destination {
+	states := s.Sync.States()
+	out := make([]telemetry.Destination, len(states))
+	for i := range states {
+		st := &states[i]
+		out[i] = telemetry.Destination{
+			ID: st.Destination.ID, Lag: st.Head - min(st.Cursor, st.Head), Waiting: st.Waiting, Parked: st.Parked, Failures: st.Failures, Overdue: st.Overdue,
+		}
+		if !st.Oldest.IsZero() {
+			out[i].Oldest = s.Now().Sub(st.Oldest).Seconds()
+		}
+	}
+	return out
 }
 
 // latestCheckpoint returns the log's latest signed checkpoint, empty where there is none or it cannot be read: an event

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	stdsync "sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/consentline/consentline/internal/changefeed"
@@ -24,8 +25,16 @@ type Engine struct {
 	// LeastPause is how long a failing system is left alone at first; zero means a second.
 	LeastPause time.Duration
 
+	// LookEvery is how often the engine looks for what is overdue; zero means five seconds. A look is two queries.
+	LookEvery time.Duration
+
+	// Deadline says until when the law wants an opt-out obeyed; nil: nobody knows.
+	Deadline DeadlineFunc
+
 	mu      stdsync.Mutex
 	running map[string]*running
+
+	states atomic.Pointer[[]State] // as the engine last looked; nil: it does not run here
 }
 
 // running is a destination that is kept in step by a definition of it.
@@ -41,6 +50,9 @@ type running struct {
 func (e *Engine) Run(ctx context.Context) {
 	shared := &windows{ledger: e.Ledger, now: e.Now, last: map[uint64]*shared{}}
 	defer e.stopAll()
+	var watching stdsync.WaitGroup
+	defer watching.Wait()
+	watching.Go(func() { e.watch(ctx) })
 	for {
 		defined, changed := e.Destinations.all()
 		for id, seq := range defined {

@@ -29,7 +29,8 @@ type Status struct {
 
 // Status returns how far a destination is in step, or ErrNotFound.
 func (e *Engine) Status(ctx context.Context, id string) (s Status, err error) {
-	if _, err := e.Destinations.Get(id); err != nil {
+	d, err := e.Destinations.Get(id)
+	if err != nil {
 		return s, err
 	}
 	s.Head = e.Feed.Head()
@@ -56,7 +57,7 @@ func (e *Engine) Status(ctx context.Context, id string) (s Status, err error) {
 	if err != nil {
 		return s, fmt.Errorf("status of destination %q: %w", id, err)
 	}
-	return s, e.oldest(ctx, &s)
+	return s, e.oldest(ctx, d, &s)
 }
 
 // place returns the cursor that is written down, and whether a backfill is under way.
@@ -69,8 +70,9 @@ func (e *Engine) place(ctx context.Context, id string) (cursor uint64, backfilli
 	return cursor, backfilling, err
 }
 
-// oldest looks among the entries that were not gone through yet for one that restricts and is older.
-func (e *Engine) oldest(ctx context.Context, s *Status) error {
+// oldest looks among the next entries that were not gone through yet for one that restricts, that the destination is to
+// be told of, and that is older.
+func (e *Engine) oldest(ctx context.Context, d Destination, s *Status) error {
 	if s.Cursor >= s.Head {
 		return nil
 	}
@@ -79,7 +81,7 @@ func (e *Engine) oldest(ctx context.Context, s *Status) error {
 		return err
 	}
 	for i := range w.Acts {
-		if act, ok := w.Acts[i].Act(); ok && act.Kind.Restricts() {
+		if act, ok := w.Acts[i].Act(); ok && act.Kind.Restricts() && d.Wants(w.Acts[i].Number, act.Scope) {
 			if at := w.Acts[i].RecordedAt; s.Oldest.IsZero() || at.Before(s.Oldest) {
 				s.Oldest = at
 			}

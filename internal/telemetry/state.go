@@ -16,6 +16,19 @@ type State struct {
 	LogSize  func() uint64  // the entries that the newest checkpoint of the log covers
 	Fresh    func() float64 // for how many seconds the node may still answer; a very large number if for ever
 	Node     func() Node    // nil in the only node
+
+	Destinations func() []Destination // nil: none are kept in step
+}
+
+// Destination is where an outside system that is kept in step stands.
+type Destination struct {
+	ID       string
+	Lag      uint64 // entries that it has not come to
+	Waiting  int64
+	Parked   int64
+	Failures int     // in a row
+	Oldest   float64 // for how many seconds the oldest restriction has waited to be acknowledged, zero if none does
+	Overdue  bool
 }
 
 // Node is how one node of several follows the ledger.
@@ -44,11 +57,43 @@ var (
 	polls      = prometheus.NewDesc("consentline_polls_total", "Polls of the ledger, by outcome.", []string{"outcome"}, nil)
 )
 
+var (
+	destinationLag     = ofDestination("consentline_destination_lag_entries", "Entries that a destination has not come to.")
+	destinationWaiting = ofDestination("consentline_destination_waiting", "Changes that a destination did not take and that are tried again.")
+	destinationParked  = ofDestination("consentline_destination_parked", "Changes that a destination refused for good.")
+	destinationFails   = ofDestination("consentline_destination_failures", "Calls to a destination that failed in a row.")
+	destinationOldest  = ofDestination("consentline_destination_oldest_unacknowledged_seconds", "For how long the oldest restriction has waited for a destination to acknowledge it.")
+	destinationOverdue = ofDestination("consentline_destination_overdue", "Whether that is longer than the destination may take.")
+)
+
+func ofDestination(name, help string) *prometheus.Desc {
+	return prometheus.NewDesc(name, help, []string{"destination"}, nil)
+}
+
+// collectDestinations tells of destinations on the node that keeps them in step.
+func collectDestinations(ch chan<- prometheus.Metric, w *State) {
+	if w.Destinations == nil {
+		return
+	}
+	for _, d := range w.Destinations() {
+		for _, one := range []struct {
+			desc *prometheus.Desc
+			v    float64
+		}{
+			{destinationLag, float64(d.Lag)}, {destinationWaiting, float64(d.Waiting)}, {destinationParked, float64(d.Parked)},
+			{destinationFails, float64(d.Failures)}, {destinationOldest, d.Oldest}, {destinationOverdue, map[bool]float64{true: 1}[d.Overdue]},
+		} {
+			ch <- prometheus.MustNewConstMetric(one.desc, prometheus.GaugeValue, one.v, d.ID)
+		}
+	}
+}
+
 func described(name, help string) *prometheus.Desc { return prometheus.NewDesc(name, help, nil, nil) }
 
 // Describe implements prometheus.Collector.
 func (*watcher) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{records, members, indexBytes, revision, headSeq, logSize, logLag, fresh, lag, closed, polls} {
+	for _, d := range []*prometheus.Desc{records, members, indexBytes, revision, headSeq, logSize, logLag, fresh, lag, closed, polls,
+		destinationLag, destinationWaiting, destinationParked, destinationFails, destinationOldest, destinationOverdue} {
 		ch <- d
 	}
 }
@@ -59,6 +104,7 @@ func (watched *watcher) Collect(ch chan<- prometheus.Metric) {
 	if w == nil {
 		return
 	}
+	collectDestinations(ch, w)
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}

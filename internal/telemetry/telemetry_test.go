@@ -92,10 +92,16 @@ func TestANodeOfSeveralTellsHowItFollows(t *testing.T) {
 	zero := func() uint64 { return 0 }
 	m.Watch(telemetry.State{
 		Index: func() check.Stats { return check.Stats{} }, Revision: zero, Head: zero, LogSize: zero, Fresh: func() float64 { return 0 },
+		Destinations: func() []telemetry.Destination {
+			return []telemetry.Destination{{ID: "crm", Lag: 5, Waiting: 4, Parked: 3, Failures: 2, Oldest: 1.5, Overdue: true}}
+		},
 		Node: func() telemetry.Node { return telemetry.Node{Polls: 9, Failures: 2, LagSeconds: 1.25, Closed: true} },
 	})
 	want(t, scrape(t, m), "consentline_lease_seconds 0", "consentline_lag_seconds 1.25", "consentline_node_closed 1",
-		`consentline_polls_total{outcome="applied"} 9`, `consentline_polls_total{outcome="failed"} 2`)
+		`consentline_polls_total{outcome="applied"} 9`, `consentline_polls_total{outcome="failed"} 2`,
+		`consentline_destination_lag_entries{destination="crm"} 5`, `consentline_destination_waiting{destination="crm"} 4`,
+		`consentline_destination_parked{destination="crm"} 3`, `consentline_destination_failures{destination="crm"} 2`,
+		`consentline_destination_oldest_unacknowledged_seconds{destination="crm"} 1.5`, `consentline_destination_overdue{destination="crm"} 1`)
 }
 
 func BenchmarkChecked(b *testing.B) {

@@ -153,7 +153,12 @@ func (w *connector) Deliver(ctx context.Context, changes []sync.Change) []error 
 
 func (w *connector) post(ctx context.Context, c *sync.Change) error {
 	e := w.event(ctx, c)
-	body, err := json.Marshal(e)
+	return w.send(ctx, e.ID, e)
+}
+
+// send posts an object under an ID that is the same whenever it is sent again.
+func (w *connector) send(ctx context.Context, id string, event any) error {
+	body, err := json.Marshal(event)
 	if err != nil {
 		return fmt.Errorf("encode an event: %w", err)
 	}
@@ -163,9 +168,9 @@ func (w *connector) post(ctx context.Context, c *sync.Change) error {
 	}
 	stamp := strconv.FormatInt(w.now().Unix(), 10)
 	req.Header.Set("Content-Type", "application/cloudevents+json")
-	req.Header.Set("webhook-id", e.ID)
+	req.Header.Set("webhook-id", id)
 	req.Header.Set("webhook-timestamp", stamp)
-	req.Header.Set("webhook-signature", w.sign(e.ID, stamp, body))
+	req.Header.Set("webhook-signature", w.sign(id, stamp, body))
 	answer, err := w.clients.Call(req)
 	if err != nil {
 		return err

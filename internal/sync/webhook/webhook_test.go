@@ -3,6 +3,8 @@ package webhook_test
 import (
 	"context"
 	"crypto/ed25519"
+	"crypto/hmac"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -185,5 +187,37 @@ func TestSettingsThatCannotBeAreRefused(t *testing.T) {
 		if !errors.As(err, &invalid) || invalid.Field != field {
 			t.Errorf("%s: got %v", field, err)
 		}
+	}
+}
+
+func TestAnAlertIsASignedEventAboutADestinationAndNoPerson(t *testing.T) {
+	key := []byte("0123456789abcdef0123456789abcdef")
+	var got map[string]any
+	hook := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		mac := hmac.New(sha256.New, key)
+		mac.Write([]byte(r.Header.Get("webhook-id") + "." + r.Header.Get("webhook-timestamp") + "." + string(body)))
+		if want := "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil)); r.Header.Get("webhook-signature") != want {
+			t.Errorf("signature %q, want %q", r.Header.Get("webhook-signature"), want)
+		}
+		if err := json.Unmarshal(body, &got); err != nil {
+			t.Error(err)
+		}
+	}))
+	defer hook.Close()
+	c, err := webhook.Kind.New(sync.Config{
+		Destination: sync.Destination{
+			ID: "watch", Settings: map[string]string{"url": hook.URL},
+			Secrets: map[string]string{"secret": "whsec_" + base64.StdEncoding.EncodeToString(key)},
+		},
+		Clients: sync.Clients{HTTP: hook.Client()}, Now: time.Now,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = c.(sync.Alerting).Alert(t.Context(), sync.Alert{ID: "alert-crm-1", Destination: "crm", RecordedAt: time.Unix(1, 0), Overdue: time.Minute, At: time.Unix(100, 0)})
+	data, _ := got["data"].(map[string]any)
+	if err != nil || got["type"] != "com.consentline.destination.overdue.v1" || got["id"] != "evt_alert-crm-1" || data["destination"] != "crm" || data["alert_seconds"] != 60.0 {
+		t.Errorf("told %v, %v", got, err)
 	}
 }
