@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"slices"
+	stdsync "sync"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
 // Calls hands changes to a system that is told of one place and one answer at a time: subscribe these to that list.
@@ -13,10 +16,13 @@ type Calls struct {
 	Now     func() time.Time
 
 	Granted, Denied int    // how many people a call of either answer may name
-	Pace            Limits // how the system wants to be called, by its own count; Batch is not looked at
+	Pace            Limits // how the system wants to be called; Batch follows from the two above
 
 	// Send makes one call. What it returns holds for everybody whom the call names.
 	Send func(context.Context, Told) error
+
+	once stdsync.Once
+	rate *rate.Limiter // set once
 }
 
 // Told is what one call tells: that these people said yes, or that they did not, in one place.
@@ -36,13 +42,20 @@ func (t *Told) Numbers() []string {
 	return slices.Compact(out)
 }
 
-// Limits leaves room for what a batch may need: a call for each place and answer.
+// Limits says how many changes a batch may hold. The rate is kept call by call, since a batch may need several.
 func (c *Calls) Limits() Limits {
-	l, calls := c.Pace, 2*len(c.Mapping)
-	l.Batch = max(min(c.Granted, c.Denied), 1)
-	l.PerSecond /= float64(calls)
-	l.Burst = max(l.Burst/calls, 1)
-	return l
+	return Limits{Batch: max(c.Granted, c.Denied, 1), InFlight: c.Pace.InFlight}
+}
+
+// wait waits until the system may be called.
+func (c *Calls) wait(ctx context.Context) error {
+	c.once.Do(func() {
+		c.rate = rate.NewLimiter(rate.Inf, 1)
+		if c.Pace.PerSecond > 0 {
+			c.rate = rate.NewLimiter(rate.Limit(c.Pace.PerSecond), max(c.Pace.Burst, 1))
+		}
+	})
+	return c.rate.Wait(ctx)
 }
 
 // Deliver tells who said no before who said yes.
@@ -89,6 +102,9 @@ func (d *delivery) send(ctx context.Context, t Told, of []int) error {
 	for i, n := range of {
 		t.People[i] = &d.changes[n]
 	}
+	if err := d.wait(ctx); err != nil {
+		return err
+	}
 	err := d.Send(ctx, t)
 	var refused *RefusedError
 	var later *LaterError
@@ -117,7 +133,7 @@ func (d *delivery) send(ctx context.Context, t Told, of []int) error {
 
 // mostRefusals is how many calls in one batch may be refused while none is taken, before the fault is sought elsewhere
 // than in those whom they name.
-const mostRefusals = 12
+const mostRefusals = 16
 
 // named reports whether a refusal may be due to some of those whom the call names. A place that is not there is not.
 func (d *delivery) named(e *RefusedError) bool {

@@ -22,7 +22,7 @@ type caller struct {
 func (c *caller) connect(t *testing.T) *sync.Calls {
 	return &sync.Calls{
 		Mapping: mapping(t, map[string]string{synctest.Texts.String(): "a", synctest.News.String(): "b"}),
-		Now:     time.Now, Granted: 8, Denied: 4, Pace: sync.Limits{PerSecond: 40, Burst: 20, InFlight: 3},
+		Now:     time.Now, Granted: 8, Denied: 4, Pace: sync.Limits{PerSecond: 1000, Burst: 40, InFlight: 3},
 		Send: func(_ context.Context, told sync.Told) error {
 			c.calls = append(c.calls, fmt.Sprintf("%s %t %d", told.Value, told.Granted, len(told.Numbers())))
 			if c.refuse == nil {
@@ -55,8 +55,24 @@ func TestWhoSaidNoIsToldFirst(t *testing.T) {
 	if want := []string{"a false 4", "a false 1", "b false 1", "a true 1", "b true 1"}; !slices.Equal(c.calls, want) {
 		t.Errorf("calls: %q, want %q", c.calls, want)
 	}
-	if l := to.Limits(); l.Batch != 4 || l.PerSecond != 10 || l.Burst != 5 || l.InFlight != 3 {
-		t.Errorf("limits for four calls a batch: %+v", l)
+	if l := to.Limits(); l.Batch != 8 || l.InFlight != 3 || l.PerSecond != 0 {
+		t.Errorf("limits: %+v", l)
+	}
+}
+
+func TestTheRateIsKeptCallByCall(t *testing.T) {
+	c := &caller{}
+	to := c.connect(t)
+	to.Pace = sync.Limits{PerSecond: 0.001, Burst: 3}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	for i, err := range to.Deliver(ctx, withdrawals(20)) { // five calls
+		if err == nil {
+			t.Errorf("change %d was told", i)
+		}
+	}
+	if len(c.calls) != 3 {
+		t.Errorf("%d calls at once, want 3", len(c.calls))
 	}
 }
 

@@ -4,6 +4,8 @@ package kinds
 import (
 	"github.com/consentline/consentline/internal/sync"
 	"github.com/consentline/consentline/internal/sync/braze"
+	"github.com/consentline/consentline/internal/sync/klaviyo"
+	"github.com/consentline/consentline/internal/sync/sinch"
 	"github.com/consentline/consentline/internal/sync/twilio"
 	"github.com/consentline/consentline/internal/sync/webhook"
 )
@@ -11,6 +13,8 @@ import (
 // All are the kinds there are.
 var All = []sync.Kind{
 	braze.Kind,
+	klaviyo.Kind,
+	sinch.Kind,
 	twilio.Kind,
 	webhook.Kind,
 }
