@@ -3,8 +3,10 @@ package kinds
 
 import (
 	"github.com/consentline/consentline/internal/sync"
+	"github.com/consentline/consentline/internal/sync/attentive"
 	"github.com/consentline/consentline/internal/sync/braze"
 	"github.com/consentline/consentline/internal/sync/klaviyo"
+	"github.com/consentline/consentline/internal/sync/postscript"
 	"github.com/consentline/consentline/internal/sync/sinch"
 	"github.com/consentline/consentline/internal/sync/twilio"
 	"github.com/consentline/consentline/internal/sync/webhook"
@@ -12,8 +14,10 @@ import (
 
 // All are the kinds there are.
 var All = []sync.Kind{
+	attentive.Kind,
 	braze.Kind,
 	klaviyo.Kind,
+	postscript.Kind,
 	sinch.Kind,
 	twilio.Kind,
 	webhook.Kind,
