@@ -63,9 +63,9 @@ type caseBook struct {
 	now      int64
 }
 
-// NthLatest implements AttemptCounter: the case's attempts count under every key.
-func (b *caseBook) NthLatest(_ CapKey, n int) (int64, bool) {
-	if n > len(b.attempts) {
+// NthLatest implements AttemptCounter: the case's attempts count under every key, but none was a conversation.
+func (b *caseBook) NthLatest(key CapKey, n int) (int64, bool) {
+	if n > len(b.attempts) || key.Counts == Conversations {
 		return 0, false
 	}
 	return b.attempts[n-1], true

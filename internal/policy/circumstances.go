@@ -3,7 +3,8 @@ package policy
 import "time"
 
 // Circumstances are what is known of a contact beside its number, its purpose and the consent. Whatever is left out is
-// unknown, and what is unknown lifts no rule. Each is a claim of the caller, who must be able to show it.
+// unknown, and what is unknown lifts no rule; nor does what happens after the moment asked about. Each is a claim of the
+// caller, who must be able to show it.
 type Circumstances struct {
 	Contact Contact
 	Sender  Sender
@@ -14,7 +15,7 @@ type Circumstances struct {
 	PurchasedAt    time.Time // the latest purchase or end of a contract
 	InquiredAt     time.Time
 	InboundAt      time.Time // the latest message or call from the person
-	ConversationAt time.Time // the latest conversation held on the matter
+	ConversationAt time.Time // the latest conversation held on the matter, beside those that were reported
 
 	Place        Place
 	DispatchZone DispatchZone

@@ -116,7 +116,7 @@ func (r *Rules) evidence(s *scene, i RuleIndex, g *gate) string {
 	case KindCap:
 		return r.capText(s, g, r.rules[i])
 	case KindCoolDown:
-		return coolDownText(s, g)
+		return r.coolDownText(s, g)
 	case KindRegistry:
 		listed, at := r.answer(q, RegistryID(g.arg))
 		switch {
@@ -191,8 +191,8 @@ func (r *Rules) capText(s *scene, g *gate, rule *Rule) string {
 	return fmt.Sprintf("%d of %d, %s", n, rule.Cap.Max, sinceText("the latest", latest))
 }
 
-func coolDownText(s *scene, g *gate) string {
-	if end := s.coolDownEnds(g); end > 0 && end < never {
+func (r *Rules) coolDownText(s *scene, g *gate) string {
+	if end := s.coolDownEnds(r, g); end > 0 && end < never {
 		return sinceText("until", end)
 	}
 	return "nothing started it"

@@ -6,7 +6,8 @@ import (
 	"github.com/consentline/consentline/internal/consent"
 )
 
-// capTable is one rule's cap, with the set of channels and classes whose contacts count.
+// capTable is what one rule counts, with the set of channels and classes whose contacts count: a cap, or the
+// conversations that a waiting time runs from.
 type capTable struct {
 	term     CapTerm
 	channels uint8
@@ -83,10 +84,12 @@ func (r *Rules) term(rule *Rule, g *gate) error {
 	case KindHours:
 		return r.compileHours(rule.Hours, g)
 	case KindCap:
-		g.arg = uint16(len(r.caps))
-		r.caps = append(r.caps, newCap(rule))
+		g.arg = r.counted(rule, rule.Cap)
 	case KindCoolDown:
 		g.after, g.period = rule.CoolDown.After, rule.CoolDown.Wait
+		if g.after == AfterConversation {
+			g.arg = r.counted(rule, &CapTerm{Max: 1, By: BySubjectMatter, Counts: Conversations})
+		}
 	case KindRegistry:
 		g.arg, g.period, g.soft = r.registryID(rule.Registry), rule.Registry.MaxAge, rule.Registry.Voluntary
 	case KindConfirmation:
@@ -109,8 +112,9 @@ func (r *Rules) compileHours(h *Hours, g *gate) error {
 	return nil
 }
 
-func newCap(rule *Rule) capTable {
-	t := capTable{term: *rule.Cap}
+// counted adds what the rule asks of contacts that were made, and returns its place among them.
+func (r *Rules) counted(rule *Rule, term *CapTerm) uint16 {
+	t := capTable{term: *term}
 	for _, ch := range consent.Channels {
 		for _, cl := range consent.Classes {
 			if rule.appliesTo(ch, cl, Ordinary) || rule.appliesTo(ch, cl, ConsentRequest) {
@@ -119,7 +123,8 @@ func newCap(rule *Rule) capTable {
 			}
 		}
 	}
-	return t
+	r.caps = append(r.caps, t)
+	return uint16(len(r.caps) - 1)
 }
 
 func (r *Rules) registryID(t *RegistryTerm) uint16 {

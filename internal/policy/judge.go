@@ -165,7 +165,7 @@ func (r *Rules) judgeBinding(s *scene, i RuleIndex, g *gate, out *Judgement) {
 			out.fail(i, CapReached)
 		}
 	case KindCoolDown:
-		if s.coolDownEnds(g) > s.now {
+		if s.coolDownEnds(r, g) > s.now {
 			out.fail(i, CoolDown)
 		}
 	case KindRegistry:

@@ -107,7 +107,7 @@ func (r *Rules) admits(s *scene, e entry, t int64, scratch *Judgement) int64 {
 	case KindCap:
 		return max(t, s.capEnds(r, g))
 	case KindCoolDown:
-		return max(t, s.coolDownEnds(g))
+		return max(t, s.coolDownEnds(r, g))
 	}
 	return t
 }

@@ -123,10 +123,17 @@ func (s *scene) recent(within *Period, at time.Time) bool {
 	if at.IsZero() {
 		return false
 	}
+	if s.later(at) {
+		s.until(at.Unix())
+		return false
+	}
 	end := within.after(at.Unix())
 	s.until(end)
 	return s.now < end
 }
+
+// later reports whether something is yet to happen at the moment that is judged, so that it tells nothing of it.
+func (s *scene) later(at time.Time) bool { return at.Unix() > s.now }
 
 // consent judges one rule of consent. An objection stands against every rule, whatever would lift it otherwise.
 func (s *scene) consent(r *Rules, i RuleIndex, g *gate, out *Judgement) {
@@ -173,11 +180,11 @@ func (s *scene) expiry(i RuleIndex, g *gate, out *Judgement) {
 func (s *scene) start(from Start) int64 {
 	q := s.q
 	switch {
-	case from == FromPurchase && !q.PurchasedAt.IsZero():
+	case from == FromPurchase && !q.PurchasedAt.IsZero() && !s.later(q.PurchasedAt):
 		return q.PurchasedAt.Unix()
-	case from == FromInquiry && !q.InquiredAt.IsZero():
+	case from == FromInquiry && !q.InquiredAt.IsZero() && !s.later(q.InquiredAt):
 		return q.InquiredAt.Unix()
-	case from == FromInbound && q.InboundAt.After(q.GrantedAt):
+	case from == FromInbound && q.InboundAt.After(q.GrantedAt) && !s.later(q.InboundAt):
 		return q.InboundAt.Unix()
 	}
 	return q.GrantedAt.Unix()
@@ -238,12 +245,12 @@ func (s *scene) window(h *hoursTable, l *local, i RuleIndex, out *Judgement) boo
 }
 
 // coolDownEnds returns when the waiting time is over, zero if nothing started it.
-func (s *scene) coolDownEnds(g *gate) int64 {
+func (s *scene) coolDownEnds(r *Rules, g *gate) int64 {
 	q := s.q
 	from := q.RestrictedAt
 	switch g.after {
 	case AfterConversation:
-		from = q.ConversationAt
+		from = s.conversed(r, g)
 	case AfterRefusal:
 		if q.RestrictedBy != consent.None && q.RestrictedBy != consent.StatusRefused {
 			return 0
@@ -257,6 +264,19 @@ func (s *scene) coolDownEnds(g *gate) int64 {
 		return 0
 	}
 	return g.period.after(from.Unix())
+}
+
+// conversed returns when the matter was last talked about: as the question tells it or as it was reported, the later.
+func (s *scene) conversed(r *Rules, g *gate) time.Time {
+	told := s.q.ConversationAt
+	if s.q.Attempts == nil {
+		return told
+	}
+	at, found := s.q.Attempts.NthLatest(r.caps[g.arg].key(s.q), 1)
+	if !found || !told.IsZero() && told.Unix() >= at {
+		return told
+	}
+	return time.Unix(at, 0)
 }
 
 func (s *scene) registry(r *Rules, i RuleIndex, g *gate, out *Judgement) {

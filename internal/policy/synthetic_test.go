@@ -149,14 +149,44 @@ func TestCapKeys(t *testing.T) {
 	}
 }
 
+// keyRecorder knows one contact, if latest is not zero, and keeps what it was asked.
 type keyRecorder struct {
-	key CapKey
-	n   int
+	key    CapKey
+	n      int
+	latest time.Time
 }
 
 func (k *keyRecorder) NthLatest(key CapKey, n int) (int64, bool) {
 	k.key, k.n = key, n
-	return 0, false
+	return k.latest.Unix(), n == 1 && !k.latest.IsZero()
+}
+
+// A waiting time after a conversation runs from what was told with the question or from what was reported, the later.
+func TestACoolDownRunsFromReportedConversations(t *testing.T) {
+	r := synthetic(t, "  - {id: p.r, citation: c, verified: false, channels: [voice_live], classes: [debt_collection], cool_down: {after: conversation, wait: P7D}}\n")
+	day := func(d int) time.Time { return time.Date(2026, 11, d, 12, 0, 0, 0, time.UTC) }
+	for name, c := range map[string]struct {
+		reported, told time.Time
+		want           string
+	}{
+		"none held":               {want: "allow; exempt p.yes"},
+		"reported":                {reported: day(15), want: "defer 2026-11-22T12:00:00; cool_down p.r"},
+		"reported long ago":       {reported: day(11), want: "allow; exempt p.yes"},
+		"told":                    {told: day(16), want: "defer 2026-11-23T12:00:00; cool_down p.r"},
+		"reported after the told": {reported: day(17), told: day(16), want: "defer 2026-11-24T12:00:00; cool_down p.r"},
+		"reported before it":      {reported: day(15), told: day(16), want: "defer 2026-11-23T12:00:00; cool_down p.r"},
+	} {
+		asked := keyRecorder{latest: c.reported}
+		q := &Question{Number: 4930231250, Channel: consent.VoiceLive, Class: consent.DebtCollection, At: day(18), Brand: 5, Attempts: &asked}
+		q.Matter, q.ConversationAt = 7, c.told
+		if got := verdict(t, r, q); got != c.want {
+			t.Errorf("%s: got %s, want %s", name, got, c.want)
+		}
+		want := CapKey{Number: 4930231250, By: BySubjectMatter, Counts: Conversations, Channels: 1 << consent.VoiceLive, Classes: 1 << consent.DebtCollection, Matter: 7, Until: q.At.Unix()}
+		if asked.key != want || asked.n != 1 {
+			t.Errorf("%s: asked for number %d of %+v, want 1 of %+v", name, asked.n, asked.key, want)
+		}
+	}
 }
 
 func TestObligationsAccompanyAnAllow(t *testing.T) {

@@ -20,7 +20,7 @@ type Circumstances struct {
 	PurchasedAt    *ledger.Time `json:"purchased_at,omitempty" doc:"When the person last bought from the brand, or a contract with them ended."`
 	InquiredAt     *ledger.Time `json:"inquired_at,omitempty" doc:"When the person last inquired."`
 	InboundAt      *ledger.Time `json:"inbound_at,omitempty" doc:"When the person last wrote or called."`
-	ConversationAt *ledger.Time `json:"conversation_at,omitempty" doc:"When the matter was last talked about with the person."`
+	ConversationAt *ledger.Time `json:"conversation_at,omitempty" doc:"When the matter was last talked about with the person, beside the conversations that were reported."`
 
 	Country  string `json:"country,omitempty" doc:"Where the person lives, ISO 3166-1 alpha-2." example:"US"`
 	Region   string `json:"region,omitempty" doc:"The subdivision, ISO 3166-2 without the country." example:"FL"`

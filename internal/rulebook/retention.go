@@ -8,7 +8,8 @@ import (
 	"github.com/consentline/consentline/internal/policy"
 )
 
-// CountedFor implements attempt.Rules: the longest time for which any cap in force counts an ordinary contact.
+// CountedFor implements attempt.Rules: the longest time for which any cap in force counts an ordinary contact,
+// or a waiting time runs from a conversation.
 func (b *Book) CountedFor() time.Duration { return b.current.Load().countedFor }
 
 // leastCounted is for how long contacts are counted though no cap asks it: a cap may be entered at any time.
@@ -17,6 +18,9 @@ const leastCounted = 400 * 24 * time.Hour
 func countedFor(rules *policy.Rules) time.Duration {
 	longest := leastCounted
 	for _, r := range rules.All() {
+		if w := r.CoolDown; w != nil && w.After == policy.AfterConversation {
+			longest = max(longest, longestOf(&policy.CapTerm{Window: w.Wait}))
+		}
 		if r.Cap == nil || r.Cap.Counts == policy.Requests || r.Cap.Counts == policy.Confirmations {
 			continue
 		}
