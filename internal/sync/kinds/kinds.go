@@ -5,8 +5,12 @@ import (
 	"github.com/consentline/consentline/internal/sync"
 	"github.com/consentline/consentline/internal/sync/attentive"
 	"github.com/consentline/consentline/internal/sync/braze"
+	"github.com/consentline/consentline/internal/sync/hubspot"
+	"github.com/consentline/consentline/internal/sync/identify"
 	"github.com/consentline/consentline/internal/sync/klaviyo"
+	"github.com/consentline/consentline/internal/sync/onetrust"
 	"github.com/consentline/consentline/internal/sync/postscript"
+	"github.com/consentline/consentline/internal/sync/salesforce"
 	"github.com/consentline/consentline/internal/sync/sinch"
 	"github.com/consentline/consentline/internal/sync/twilio"
 	"github.com/consentline/consentline/internal/sync/webhook"
@@ -16,8 +20,13 @@ import (
 var All = []sync.Kind{
 	attentive.Kind,
 	braze.Kind,
+	hubspot.Kind,
 	klaviyo.Kind,
+	onetrust.Kind,
 	postscript.Kind,
+	identify.RudderStack,
+	salesforce.Kind,
+	identify.Segment,
 	sinch.Kind,
 	twilio.Kind,
 	webhook.Kind,
