@@ -79,10 +79,7 @@ func (s *settings) unsafe() *UnsafeError {
 	return nil
 }
 
-// ourTables are enough of the schema to know it by.
-var ourTables = []string{"head", "ledger", "subjects", "scopes", "records", "seen", "definitions", "cursors", "checkpoints"}
-
-// assertOurs refuses a schema in which another program's tables stand where ours would.
+// assertOurs refuses a schema that holds tables and is not of this program. What extensions brought along is nobody's.
 func assertOurs(ctx context.Context, t store.Tx) error {
 	var schema string
 	err := store.One(t.Query(ctx, "SELECT coalesce(current_schema()::text, '')"), func(r store.Row) { schema = r.Text(0) })
@@ -92,14 +89,19 @@ func assertOurs(ctx context.Context, t store.Tx) error {
 	if schema == "" {
 		return errors.New("no schema of the search path exists: make it (CREATE SCHEMA …) and let the role use it")
 	}
-	tables := map[string]string{}
+	first, tables := "", map[string]string{}
 	err = store.Each(t.Query(ctx, `
-		SELECT c.relname::text, string_agg(a.attname::text, ' ' ORDER BY a.attnum)
+		SELECT c.relname::text, coalesce(string_agg(a.attname::text, ' ' ORDER BY a.attnum), '')
 		FROM pg_class c
 		JOIN pg_namespace n ON n.oid = c.relnamespace
-		JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
+		LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
 		WHERE n.nspname::text = $1 AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
-		GROUP BY c.relname`, schema), func(r store.Row) error {
+			AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+		GROUP BY c.relname
+		ORDER BY c.relname`, schema), func(r store.Row) error {
+		if first == "" {
+			first = r.Text(0)
+		}
 		tables[r.Text(0)] = r.Text(1)
 		return nil
 	})
@@ -108,15 +110,10 @@ func assertOurs(ctx context.Context, t store.Tx) error {
 	}
 	columns, versioned := tables["schema_version"]
 	switch {
-	case versioned && columns != "version":
+	case versioned && (columns != "version" || !strings.HasPrefix(tables["head"], "id deployment")):
 		return &ForeignSchemaError{schema, "schema_version"}
-	case versioned:
-		return nil
-	}
-	for _, name := range ourTables {
-		if _, there := tables[name]; there {
-			return &ForeignSchemaError{schema, name}
-		}
+	case first != "" && !versioned:
+		return &ForeignSchemaError{schema, first}
 	}
 	return nil
 }

@@ -81,6 +81,9 @@ func TestTheSchemaOfAnotherProgramIsRefusedAndLeftAlone(t *testing.T) {
 		"a table of ours":      "CREATE TABLE ledger (account BIGINT)",
 		"a view of ours":       "CREATE VIEW records AS SELECT 1 AS x",
 		"another's versioning": "CREATE TABLE schema_version (installed_rank INT, script TEXT)",
+		"versioning like ours": "CREATE TABLE schema_version (version INT)",
+		"none of our names":    "CREATE TABLE invoices (id BIGINT)",
+		"a table of nothing":   "CREATE TABLE nothing ()",
 	} {
 		t.Run(name, func(t *testing.T) {
 			url := pgtest.Shared(t).Database(t)
@@ -91,6 +94,15 @@ func TestTheSchemaOfAnotherProgramIsRefusedAndLeftAlone(t *testing.T) {
 				t.Errorf("got %v, want a ForeignSchemaError", err)
 			}
 		})
+	}
+}
+
+func TestWhatAnExtensionBroughtIsNotAnotherPrograms(t *testing.T) {
+	url := pgtest.Shared(t).Database(t)
+	other := openURL(t, url)
+	mustExec(t, other, "CREATE EXTENSION pg_stat_statements")
+	if err := store.Migrate(ctx, openURL(t, url)); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -157,8 +169,8 @@ func TestColumnsThatNoRowCanHoldAreRefused(t *testing.T) {
 func TestACommitThatDidNotWaitForItsStandbyIsUnconfirmed(t *testing.T) {
 	c := pgtest.Start(t, "synchronous_standby_names=nobody")
 	// The database itself is made without waiting for the standby that is not there.
-	c.SQL(t, "postgres", "SET synchronous_commit = local", "CREATE TABLE things (id BIGINT)")
-	db := openURL(t, c.URL("postgres"))
+	c.SQL(t, "postgres", "SET synchronous_commit = local", "CREATE SCHEMA own", "CREATE TABLE things (id BIGINT)")
+	db := openURL(t, c.URL("postgres")+"&search_path=own,public")
 	impatient, cancel := context.WithCancel(ctx)
 	ended := make(chan error, 1)
 	go func() {

@@ -56,6 +56,8 @@ func TestAServerThatIsAwayIsUnavailable(t *testing.T) {
 func TestWhoeverIsAlwaysInTheWayIsToldOf(t *testing.T) {
 	url := pgtest.Shared(t).Database(t)
 	other := openURL(t, url)
+	mustExec(t, other, "CREATE SCHEMA own")
+	url += "&search_path=own,public"
 	mustExec(t, other, "CREATE TABLE things (id BIGINT PRIMARY KEY, n BIGINT NOT NULL)")
 	mustExec(t, other, "INSERT INTO things (id, n) VALUES (1, 0)")
 	db, err := postgres.Open(ctx, postgres.Config{URL: url, Timeout: 300 * time.Millisecond})
