@@ -74,7 +74,7 @@ func Transfer(ctx context.Context, c TransferConfig) (out Transferred, err error
 	if err := errors.Join(to.quiet(ctx), from.schemaFits(ctx), to.schemaFits(ctx)); err != nil {
 		return out, err
 	}
-	if err := store.Migrate(ctx, to.DB); err != nil { // of an empty database: anything else fits, or was refused
+	if err := store.Migrate(ctx, to.DB); err != nil { // of a database without a ledger: anything else fits, or was refused
 		return out, err
 	}
 	config := relocation.Config{From: from.Place, To: to.Place, Vault: keys, Now: c.Now, Progress: c.Progress}
@@ -217,10 +217,17 @@ func (e *end) quiet(ctx context.Context) error {
 	return err
 }
 
-// schemaFits refuses a ledger whose schema is not this program's, since its tables are others.
+// schemaFits refuses a ledger whose schema is not this program's, since its tables are others. Where there is no ledger
+// yet, a transfer may have been interrupted while it made the tables.
 func (e *end) schemaFits(ctx context.Context) error {
 	version, err := store.SchemaOf(ctx, e.DB)
-	if err != nil || version == store.LatestSchema() || version == 0 {
+	if err != nil || version == store.LatestSchema() {
+		return err
+	}
+	if version > store.LatestSchema() {
+		return &store.NewerSchemaError{Database: version, Program: store.LatestSchema()}
+	}
+	if name, err := ledger.DeploymentOf(ctx, e.DB); err != nil || name == "" {
 		return err
 	}
 	return fmt.Errorf("%s has schema %d, this program has %d: bring it up to date with consentline migrate of the same release first", e.Name, version, store.LatestSchema())

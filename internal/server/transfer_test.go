@@ -19,6 +19,7 @@ import (
 	"github.com/consentline/consentline/internal/relocation"
 	"github.com/consentline/consentline/internal/server"
 	"github.com/consentline/consentline/internal/store"
+	"github.com/consentline/consentline/internal/store/postgres"
 	"github.com/consentline/consentline/internal/suppression"
 	"github.com/consentline/consentline/internal/testkit/pgtest"
 	"github.com/consentline/consentline/internal/vault"
@@ -270,6 +271,19 @@ func mustTransferAnyway(t *testing.T, c server.Config) server.Transferred {
 }
 
 // TestDamageInTheCopyOrTheOriginalIsFound changes one thing at a time.
+// TestATransferInterruptedWhileItMadeTheTablesGoesOn finds the copy's place as a process that was killed then left it.
+func TestATransferInterruptedWhileItMadeTheTablesGoesOn(t *testing.T) {
+	from, to := lived(t), pgtest.Shared(t).Database(t)
+	db, err := postgres.Open(ctx, postgres.Config{URL: to})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(store.MigrateTo(ctx, db, 1), db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	mustTransfer(t, from, to, "")
+}
+
 func TestDamageInTheCopyOrTheOriginalIsFound(t *testing.T) {
 	whole := lived(t)
 	for name, damage := range map[string]string{
