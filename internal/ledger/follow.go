@@ -19,19 +19,15 @@ type Place struct {
 // Entry returns the number of the entry and its commitment.
 func (p Place) Entry() (seq uint64, commitment [32]byte) { return p.seq, p.leaf }
 
-// Holds reports whether a database's log still has an entry that a deployment is known to have had, and the last entry
-// that it has. Of another deployment's log it says yes, since there is nothing to compare.
-func Holds(ctx context.Context, db store.DB, deployment string, seq uint64, commitment []byte) (head uint64, holds bool, err error) {
-	const query = "SELECT seq, deployment, (SELECT leaf FROM ledger WHERE seq = $1) FROM head WHERE id = 1"
+// Holds reports whether a database's log has an entry with a commitment, and the last entry that it has.
+func Holds(ctx context.Context, db store.DB, seq uint64, commitment []byte) (head uint64, holds bool, err error) {
+	const query = "SELECT seq, (SELECT leaf FROM ledger WHERE seq = $1) FROM head WHERE id = 1"
 	err = db.Read(ctx, func(tx store.Tx) error {
 		return store.One(tx.Query(ctx, query, seq), func(r store.Row) {
 			head = uint64(r.Int64(0))
-			holds = r.Text(1) != deployment || head >= seq && bytes.Equal(r.Bytes(2), commitment)
+			holds = head >= seq && bytes.Equal(r.Bytes(1), commitment)
 		})
 	})
-	if errors.Is(err, store.ErrNotFound) {
-		return 0, true, nil
-	}
 	return head, holds, err
 }
 

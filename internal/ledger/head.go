@@ -68,13 +68,19 @@ func (l *Ledger) initialise(ctx context.Context) error {
 
 // Exists reports whether a database holds a ledger, whoever wrote it. It writes nothing.
 func Exists(ctx context.Context, db store.DB) (bool, error) {
-	err := db.Read(ctx, func(tx store.Tx) error {
-		return store.One(tx.Query(ctx, "SELECT id FROM head WHERE id = 1"), func(store.Row) {})
+	name, err := DeploymentOf(ctx, db)
+	return name != "", err
+}
+
+// DeploymentOf returns the random name of a database's ledger, empty if it has none yet. It writes nothing.
+func DeploymentOf(ctx context.Context, db store.DB) (name string, err error) {
+	err = db.Read(ctx, func(tx store.Tx) error {
+		return store.One(tx.Query(ctx, "SELECT deployment FROM head WHERE id = 1"), func(r store.Row) { name = r.Text(0) })
 	})
 	if errors.Is(err, store.ErrNotFound) || db.Dialect().NoTable(err) {
-		return false, nil
+		return "", nil
 	}
-	return err == nil, err
+	return name, err
 }
 
 // CheckKey refuses a database that was written with another master key. It writes nothing; one without a ledger passes.

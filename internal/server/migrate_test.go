@@ -78,7 +78,10 @@ func contents(t *testing.T, c server.Config) string {
 		}
 		return string(b)
 	}
-	c.Database += "&search_path=pg_catalog" // whatever stands in its own schema, it can be looked at from there
+	// Whatever stands in its own schema, it can be looked at from an empty one.
+	path, _, _ := strings.Cut(c.Database, "?")
+	pgtest.Shared(t).SQL(t, path[strings.LastIndex(path, "/")+1:], "CREATE SCHEMA IF NOT EXISTS lookout")
+	c.Database += "&search_path=lookout"
 	db := raw(t, c)
 	defer func() {
 		if err := db.Close(); err != nil {

@@ -65,7 +65,10 @@ func (s *Server) openDatabase(ctx context.Context) error {
 	if err := s.openVault(ctx); err != nil {
 		return err
 	}
-	return s.keyFits(ctx)
+	if err := s.keyFits(ctx); err != nil {
+		return err
+	}
+	return lost(ctx, s.db, s.reachedPath())
 }
 
 // openNode makes this process one of the nodes that share a database, with the lease under which it answers.

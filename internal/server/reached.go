@@ -50,6 +50,27 @@ func (e *LostEntriesError) Remedy() string {
 		e.File, e.At.Format(time.RFC3339))
 }
 
+// OtherLedgerError says that a data directory is known to have served another ledger than the one that the database
+// holds: the address is wrong, or the database was made anew, and all that was withdrawn before is unknown there.
+type OtherLedgerError struct {
+	Known, There string // names of ledgers; There is empty if the database holds none
+	Entry        uint64 // the last one that was applied of the one that is known
+	File         string // what knows of it
+}
+
+func (e *OtherLedgerError) Error() string {
+	there := "ledger " + e.There
+	if e.There == "" {
+		there = "no ledger"
+	}
+	return fmt.Sprintf("the database holds %s, and this data directory has served ledger %s up to entry %d: %s", there, e.Known, e.Entry, e.Remedy())
+}
+
+// Remedy says what to do about it.
+func (e *OtherLedgerError) Remedy() string {
+	return fmt.Sprintf("name that ledger's database, or bring it back; if the one that is there is meant, name another data directory, or delete %s", e.File)
+}
+
 func (s *Server) reachedPath() string { return filepath.Join(s.DataDir, reachedFile) }
 
 // readReached returns what the last process on a data directory had applied; ok is false if nothing is known of it.
@@ -64,8 +85,8 @@ func readReached(path string) (r reached, ok bool, err error) {
 	return r, json.Unmarshal(text, &r) == nil, nil // torn in a power cut, it knows nothing
 }
 
-// lost returns a *LostEntriesError if the database does not continue what was applied on this data directory before.
-// That of another deployment is no measure.
+// lost returns a *LostEntriesError or an *OtherLedgerError if the database does not continue what was applied on this
+// data directory before. It writes nothing, and needs no schema to be there.
 func lost(ctx context.Context, db store.DB, path string) error {
 	r, ok, err := readReached(path)
 	if err != nil || !ok || r.Entry == 0 {
@@ -75,7 +96,12 @@ func lost(ctx context.Context, db store.DB, path string) error {
 	if err != nil {
 		return nil //nolint:nilerror // torn or edited: it knows nothing
 	}
-	head, continues, err := ledger.Holds(ctx, db, r.Deployment, r.Entry, leaf)
+	if there, err := ledger.DeploymentOf(ctx, db); err != nil {
+		return err
+	} else if there != r.Deployment {
+		return &OtherLedgerError{Known: r.Deployment, There: there, Entry: r.Entry, File: path}
+	}
+	head, continues, err := ledger.Holds(ctx, db, r.Entry, leaf)
 	if err != nil || continues {
 		return err
 	}

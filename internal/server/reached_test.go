@@ -68,10 +68,61 @@ func TestACopyThatLacksWhatThisNodeHasAppliedIsRefused(t *testing.T) {
 func TestATornNoteOfWhatWasReachedSaysNothing(t *testing.T) {
 	c := places[0].config(t)
 	closing(t, openAt(t, c))
-	for _, text := range []string{"", "{", `{"deployment":"x","entry":9,"commitment":"00"}`, `{"entry":9,"commitment":"zz"}`} {
+	for _, text := range []string{"", "{", `{"deployment":"x","entry":0,"commitment":"00"}`, `{"entry":9,"commitment":"zz"}`} {
 		if err := os.WriteFile(filepath.Join(c.DataDir, "reached.json"), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		closing(t, openAt(t, c))
+	}
+}
+
+// TestALedgerThatIsNotTheOneServedBeforeIsRefused puts an empty database, and then another deployment's, where a node
+// finds its own gone: to serve it would be to forget every withdrawal.
+func TestALedgerThatIsNotTheOneServedBeforeIsRefused(t *testing.T) {
+	eachPlace(t, func(t *testing.T, c server.Config) {
+		c.MasterKeyFile = filepath.Join(t.TempDir(), "master.key")
+		s := openAt(t, c)
+		record(t, s, consent.Withdrawn)
+		known := s.Ledger.Deployment()
+		closing(t, s)
+		anew := c
+		if c.Database != "" {
+			anew.Database = pgtest.Shared(t).Database(t)
+		} else if err := os.Rename(filepath.Join(c.DataDir, "consentline.db"), filepath.Join(c.DataDir, "gone")); err != nil {
+			t.Fatal(err)
+		}
+		wantOtherLedger(t, anew, known, "")
+		if anew.Database != "" {
+			if m, err := server.Schema(ctx, anew); err != nil || m.From != 0 {
+				t.Errorf("the empty database has schema %d, %v; want that nothing was written", m.From, err)
+			}
+		}
+		elsewhere := anew
+		elsewhere.DataDir = t.TempDir()
+		s = openAt(t, elsewhere)
+		there := s.Ledger.Deployment()
+		closing(t, s)
+		if c.Database == "" {
+			if err := os.Rename(filepath.Join(elsewhere.DataDir, "consentline.db"), filepath.Join(c.DataDir, "consentline.db")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		wantOtherLedger(t, anew, known, there)
+		if err := os.Remove(filepath.Join(c.DataDir, "reached.json")); err != nil { // as the operator who means it is told to
+			t.Fatal(err)
+		}
+		closing(t, openAt(t, anew))
+	})
+}
+
+func wantOtherLedger(t *testing.T, c server.Config, known, there string) {
+	t.Helper()
+	s, err := server.Open(ctx, c)
+	if err == nil {
+		closing(t, s)
+	}
+	var other *server.OtherLedgerError
+	if !errors.As(err, &other) || other.Known != known || other.There != there || !strings.Contains(err.Error(), "reached.json") {
+		t.Fatalf("got %v, want an OtherLedgerError about %s where %q is, and what to do", err, known, there)
 	}
 }

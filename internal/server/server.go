@@ -199,9 +199,6 @@ func (s *Server) openStore(ctx context.Context) error {
 	if err := s.db.Read(ctx, func(tx store.Tx) error { return ledger.Moved(ctx, tx) }); err != nil {
 		return err
 	}
-	if err := lost(ctx, s.db, s.reachedPath()); err != nil {
-		return err
-	}
 	lease, settle := s.openNode()
 	s.Index = check.New(check.Config{Clock: s.Now, Lease: lease, Rules: s.gate(), Seed: seed()})
 	s.Feed = changefeed.New(0)
