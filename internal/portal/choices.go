@@ -227,12 +227,18 @@ func (h holder) report(c choice, on bool) act.Report {
 	return r
 }
 
+// record records what people chose. What was told before under its key stands as it was told then: the same form may come
+// again from another address, or after its yes was withdrawn.
 func (p *portal) record(v *visit, reports []act.Report) error {
 	if len(reports) == 0 {
 		return nil
 	}
 	results, err := p.Recorder.Record(v.Context(), caller, reports)
 	for _, r := range results {
+		var repeated *act.InvalidError
+		if errors.As(r.Err, &repeated) && repeated.Code == act.CodeKeyReused {
+			continue
+		}
 		err = errors.Join(err, r.Err)
 	}
 	return err

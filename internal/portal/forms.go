@@ -210,7 +210,8 @@ func (p *portal) told(v *visit, f form.Form, b box, number phone.Number, evidenc
 		Disclosure: b.Ref, Evidence: evidence,
 	}
 	if once := v.PostForm.Get("once"); once != "" && len(once) <= 64 {
-		r.IdempotencyKey = "form " + once + " " + b.Key
+		// Of the number too: who goes back and corrects it sends the same form for somebody else. Keys are kept as keyed hashes.
+		r.IdempotencyKey = "form " + once + " " + number.String() + " " + b.Key
 	}
 	return r
 }

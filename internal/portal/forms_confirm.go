@@ -10,6 +10,7 @@ import (
 	"github.com/consentline/consentline/internal/act"
 	"github.com/consentline/consentline/internal/consent"
 	"github.com/consentline/consentline/internal/form"
+	"github.com/consentline/consentline/internal/ledger"
 	"github.com/consentline/consentline/internal/optin"
 	"github.com/consentline/consentline/internal/phone"
 )
@@ -31,6 +32,9 @@ func (p *portal) ask(v *visit, f form.Form, r act.Report) error {
 		return p.record(v, []act.Report{r})
 	}
 	_, err := p.OptIns.Ask(v.Context(), caller, q)
+	if errors.Is(err, ledger.ErrKeyReused) {
+		return nil // the same form asked before
+	}
 	var refused *optin.RefusedError
 	if !errors.As(err, &refused) {
 		return err

@@ -46,6 +46,48 @@ func TestAFormRecordsTheExactWordsAndThePageThatShowedThem(t *testing.T) {
 	}
 }
 
+// A browser that goes back shows the form as it was sent, with the key that it was sent under.
+func TestAFormThatCameBackCanBeSentForAnotherNumber(t *testing.T) {
+	for name, change := range map[string]func(*form.Form){"agrees": func(*form.Form) {}, "asks": func(one *form.Form) { one.Confirm = true }} {
+		t.Run(name, func(t *testing.T) {
+			f := start(t)
+			f.newsletter(change)
+			shown := f.Get("/o/news")
+			send := func(number string) answer {
+				return f.Post("/o/news", "page", shown.Field("page"), "once", shown.Field("once"), "number", number, "agree", "marketing/sms").Status(200)
+			}
+			send(bob)
+			send(alice)
+			if a, b := f.status(alice), f.status(bob); a == consent.None || a != b {
+				t.Errorf("the record of the number that was corrected is %s, of the first %s", a, b)
+			}
+		})
+	}
+}
+
+func TestAFormSentTwiceIsAnsweredAlikeFromWhereverAndWhateverCameBetween(t *testing.T) {
+	f := start(t)
+	f.newsletter()
+	shown := f.Get("/o/news")
+	send := func(agent string) answer {
+		r := f.Form("/o/news", "same-origin", "page", shown.Field("page"), "once", shown.Field("once"), "number", alice, "agree", "marketing/sms")
+		r.Header.Set("User-Agent", agent)
+		return f.Do(r).Status(200)
+	}
+	send("A browser")
+	head := f.head()
+	send("Another browser")
+	if f.head() != head {
+		t.Error("the same form sent again left another entry")
+	}
+	f.Post(f.link(alice) + "/stop").Status(200)
+	head = f.head()
+	send("A browser")
+	if got := f.status(alice); f.head() != head || got != consent.StatusWithdrawn {
+		t.Errorf("the form from before the withdrawal left an entry, and %s", got)
+	}
+}
+
 func TestAFormThatIsNotFilledInRecordsNothing(t *testing.T) {
 	f := start(t)
 	f.newsletter()
