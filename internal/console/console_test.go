@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -215,10 +216,28 @@ func TestRecordingAYesAndANoChangesTheVerdict(t *testing.T) {
 		t.Error("the same form sent twice left another entry")
 	}
 
+	// Going back shows the form as it was sent. What is corrected in it is another act, once it is sent again.
+	corrected := append(slices.Clone(fields), "said_yes", "1", "method", "said it twice")
+	again := b.Post(path+"/record", corrected...).Status(http.StatusUnprocessableEntity).Says("recorded already", "said it twice").Lacks("Idempotency-Key")
+	corrected[1] = again.Field("once")
+	b.Post(path+"/record", corrected...).Status(200).Says("said it twice")
+
 	no := b.Get(person + "/record?act=withdrawn&brand=*&purpose=*&channel=*")
 	f.as(access.Admin).Post(person+"/record", "once", "o", "act", "withdrawn", "brand", "*", "purpose", "*", "channel", "*", "source", "voice_call").Status(200).Says("every brand · every purpose · every channel")
 	no.Status(200).Says("Record the no")
 	b.Get(person+ask).Status(200).Says("The person withdrew consent.", `<span class="verdict deny">deny</span>`)
+}
+
+func TestAMomentThatNobodyMeantIsNotTakenForNow(t *testing.T) {
+	f := startBare(t)
+	b := f.as(access.Agent)
+	path, _ := b.person(alice)
+	head := f.head()
+	b.Post(path+"/record", "once", "o", "act", "withdrawn", "brand", "default", "purpose", "marketing", "channel", "sms", "source", "voice_call", "effective_at", "0001-01-01T00:00").
+		Status(http.StatusUnprocessableEntity).Says("<strong>When</strong>").Lacks("<strong>effective_at")
+	if f.head() != head {
+		t.Error("it was recorded")
+	}
 }
 
 func TestPermissionsAndBrandsLimitWhatIsSeenAndDone(t *testing.T) {

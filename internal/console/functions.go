@@ -32,6 +32,8 @@ var functions = template.FuncMap{
 	"dict":       dict,
 	"hours":      func(d time.Duration) string { return itoa(int(d.Hours())) + " hours" },
 	"str":        text,
+	"fieldname":  fieldName,
+	"counted":    counted,
 }
 
 // text turns the identifiers' own types into plain texts, so that templates can compare them.
@@ -47,6 +49,28 @@ func text(v any) string {
 		return v
 	}
 	return ""
+}
+
+// fieldNames are what pages call the fields whose own names do not say it.
+var fieldNames = map[string]string{
+	"effective_at": "When", "valid_until": "Until", "said_yes": "The person’s yes", "script": "The words", "source": "Where", "level": "How strong",
+}
+
+// fieldName is what a page calls a field.
+func fieldName(field string) string {
+	if known, ok := fieldNames[field]; ok {
+		return known
+	}
+	field = strings.ReplaceAll(field, "_", " ")
+	return strings.ToUpper(field[:1]) + field[1:]
+}
+
+// counted is a number of things in words: 1 act, 2 acts.
+func counted(n int, one, more string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return grouped(n) + " " + more
 }
 
 // dict makes the arguments of a part of a page.

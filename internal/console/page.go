@@ -280,6 +280,10 @@ func (f *form) wrong(err error) error {
 	switch {
 	case errors.As(err, &r):
 		f.Field, f.Problem = r.Field, r.Reason
+	case errors.As(err, &a) && a.Code == act.CodeKeyReused:
+		// Somebody went back and changed what they had sent: what they send next is another act.
+		f.Values.Set("once", newOnce())
+		f.Problem = "What this form said before is recorded already. If this happened as well, send it again."
 	case errors.As(err, &a):
 		f.Field, f.Problem = a.Field, a.Reason
 	case errors.As(err, &c):
@@ -315,7 +319,7 @@ func (f form) at(name string) (time.Time, error) {
 		return time.Time{}, nil
 	}
 	for _, layout := range []string{formTime, formTime + ":05", time.DateOnly, time.RFC3339} {
-		if t, err := time.Parse(layout, text); err == nil {
+		if t, err := time.Parse(layout, text); err == nil && !t.IsZero() {
 			return t.UTC(), nil
 		}
 	}

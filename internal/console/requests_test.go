@@ -153,7 +153,7 @@ func TestABrandsLookIsChangedInTheConsole(t *testing.T) {
 	var logo bytes.Buffer
 	f.must(png.Encode(&logo, image.NewPaletted(image.Rect(0, 0, 30, 20), color.Palette{color.White})))
 	b.upload([]byte("<svg/>")).Status(422).Says("want a PNG or JPEG image")
-	b.upload(append(logo.Bytes(), make([]byte, form.MaxImage)...)).Status(422).Says("bytes: at most")
+	b.upload(append(logo.Bytes(), make([]byte, form.MaxImage)...)).Status(422).Says("is too large: at most")
 	b.upload(make([]byte, 2<<20)).Status(http.StatusRequestEntityTooLarge)
 	b.Post("/console/brands/default/logo").Status(422).Says("choose a PNG or JPEG")
 	b.upload(logo.Bytes()).Status(200).Says("Saved", "/o/images/sha256:")

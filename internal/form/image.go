@@ -30,7 +30,7 @@ func IsImage(kind string) bool { return slices.Contains(imageKinds, kind) }
 func (s *Forms) KeepImage(ctx context.Context, body []byte) (string, error) {
 	wrong := func(reason string) error { return &catalog.InvalidError{Field: "logo", Reason: reason} }
 	if len(body) > MaxImage {
-		return "", wrong(fmt.Sprintf("has %d bytes: at most %d", len(body), MaxImage))
+		return "", wrong(fmt.Sprintf("is too large: at most %d bytes", MaxImage))
 	}
 	if !IsImage(http.DetectContentType(body)) {
 		return "", wrong("want a PNG or JPEG image")
