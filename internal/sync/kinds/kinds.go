@@ -5,9 +5,12 @@ import (
 	"github.com/consentline/consentline/internal/sync"
 	"github.com/consentline/consentline/internal/sync/attentive"
 	"github.com/consentline/consentline/internal/sync/braze"
+	"github.com/consentline/consentline/internal/sync/customerio"
 	"github.com/consentline/consentline/internal/sync/hubspot"
 	"github.com/consentline/consentline/internal/sync/identify"
+	"github.com/consentline/consentline/internal/sync/iterable"
 	"github.com/consentline/consentline/internal/sync/klaviyo"
+	"github.com/consentline/consentline/internal/sync/mailchimp"
 	"github.com/consentline/consentline/internal/sync/onetrust"
 	"github.com/consentline/consentline/internal/sync/postscript"
 	"github.com/consentline/consentline/internal/sync/salesforce"
@@ -20,8 +23,11 @@ import (
 var All = []sync.Kind{
 	attentive.Kind,
 	braze.Kind,
+	customerio.Kind,
 	hubspot.Kind,
+	iterable.Kind,
 	klaviyo.Kind,
+	mailchimp.Kind,
 	onetrust.Kind,
 	postscript.Kind,
 	identify.RudderStack,
