@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unicode"
 
 	"github.com/consentline/consentline/internal/catalog"
 	"github.com/consentline/consentline/internal/consent"
@@ -147,9 +148,10 @@ func (p *Programmes) validate(v Programme) error {
 	return nil
 }
 
-// Find returns the programme whose keyword is the whole of a text to a sender: a grant counts in exact words only.
+// Find returns the programme whose keyword is the whole of a text to a sender, but for spaces and the marks around it: a
+// grant counts in exact words only.
 func (p *Programmes) Find(sender, text string) (Programme, bool) {
-	text = strings.TrimSpace(text)
+	text = strings.TrimFunc(text, aside)
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	for _, v := range p.byID {
@@ -158,6 +160,11 @@ func (p *Programmes) Find(sender, text string) (Programme, bool) {
 		}
 	}
 	return Programme{}, false
+}
+
+// aside reports whether a character around a keyword says nothing. A question mark does: who asks has not said yes.
+func aside(r rune) bool {
+	return unicode.IsSpace(r) || unicode.IsPunct(r) && !strings.ContainsRune("?¿؟？", r)
 }
 
 // Get returns the programme with an ID, or catalog.ErrNotFound.
