@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/consentline/consentline/internal/check"
 	"github.com/consentline/consentline/internal/consent"
+	"github.com/consentline/consentline/internal/phone"
 )
 
 // TwilioConfig says where the gateway forwards to.
@@ -31,6 +33,18 @@ type TwilioConfig struct {
 	// Callback returns the address at which Twilio is to tell what becomes of an account's message, so that we hear of
 	// it too; application is the one that the application asked for, empty if it asked for none. Nil: that one stands.
 	Callback func(account, application string) string
+
+	// Unsent hears of each message that was allowed here and that Twilio refused with an error of its own, such as that
+	// the person opted out there. It is told before the caller has the whole answer. Nil: nobody hears.
+	Unsent func(context.Context, Unsent) error
+}
+
+// Unsent is a message that Twilio refused.
+type Unsent struct {
+	To            phone.Number
+	From, Service string // the sender's address, or the messaging service; one may be empty
+	Channel       consent.Channel
+	Code          string // of Twilio's error dictionary
 }
 
 // Twilio is a handler that stands in for https://api.twilio.com.
@@ -126,7 +140,7 @@ func (t *Twilio) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if what == message {
 			body = t.heard(r, form, body)
 		}
-		t.create(w, r, body, ruling)
+		t.create(w, r, body, c, ruling)
 		return
 	}
 	t.hold(w, r, form, c, ruling, err)
@@ -181,7 +195,7 @@ func (t *Twilio) schedule(w http.ResponseWriter, r *http.Request, form url.Value
 	}
 	form.Set("ScheduleType", "fixed")
 	form.Set("SendAt", c.At.UTC().Format(time.RFC3339))
-	t.create(w, r, t.heard(r, form, []byte(form.Encode())), then)
+	t.create(w, r, t.heard(r, form, []byte(form.Encode())), c, then)
 	return true
 }
 
@@ -198,34 +212,6 @@ func (t *Twilio) heard(r *http.Request, form url.Values, body []byte) []byte {
 	form.Set("StatusCallback", address)
 	return []byte(form.Encode())
 }
-
-// create forwards what was allowed. What Twilio refuses was not made; what it did not answer may have been.
-func (t *Twilio) create(w http.ResponseWriter, r *http.Request, body []byte, ruling Ruling) {
-	answer := &answered{ResponseWriter: w}
-	defer func() { // however forwarding ends: a caller who goes away ends it by a panic
-		if answer.status >= 400 && answer.status < 500 {
-			t.gate.Unmade(ruling)
-			return
-		}
-		t.gate.Made(ruling)
-	}()
-	t.forward(answer, r, body)
-}
-
-// answered remembers the status of an answer.
-type answered struct {
-	http.ResponseWriter
-	status int
-}
-
-// WriteHeader implements http.ResponseWriter.
-func (a *answered) WriteHeader(status int) {
-	a.status = status
-	a.ResponseWriter.WriteHeader(status)
-}
-
-// Unwrap lets the proxy flush what it passes on.
-func (a *answered) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 
 // forward sends the request on, with its body as it was read.
 func (t *Twilio) forward(w http.ResponseWriter, r *http.Request, body []byte) {

@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"io"
@@ -287,6 +288,59 @@ func TestWhatCreatesNothingPasses(t *testing.T) {
 		if a := f.post(t, "/2010-04-01/Accounts/AC1/Calls.json", url.Values{"To": {who}}); a.status != 200 || !f.created() {
 			t.Errorf("%s: got %d %s", who, a.status, a.body)
 		}
+	}
+}
+
+func TestWhyTwilioRefusedAMessageIsTold(t *testing.T) {
+	packed := func(text string) string {
+		var b bytes.Buffer
+		z := gzip.NewWriter(&b)
+		_, _ = z.Write([]byte(text)) // into memory
+		_ = z.Close()
+		return b.String()
+	}
+	for name, c := range map[string]struct {
+		status         int
+		kind, encoding string
+		body, want     string
+	}{
+		"in JSON":         {400, "application/json", "", `{"code":21610,"status":400}`, "21610"},
+		"compressed":      {400, "application/json;charset=utf-8", "gzip", packed(`{"code":21610,"status":400}`), "21610"},
+		"in XML":          {400, "application/xml", "", `<TwilioResponse><RestException><Code>21610</Code></RestException></TwilioResponse>`, "21610"},
+		"no code":         {404, "text/html", "", `<html>`, ""},
+		"badly encoded":   {400, "application/json", "gzip", `{"code":21610}`, ""},
+		"sent":            {201, "application/json", "", `{"code":21610}`, ""},
+		"not of its form": {500, "application/json", "", `{"code":21610}`, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			told := make(chan gateway.Unsent, 1)
+			f := open(t, nil, func(_ *gateway.Gate, c *gateway.TwilioConfig) {
+				c.Unsent = func(_ context.Context, u gateway.Unsent) error { told <- u; return nil }
+			})
+			f.answer = func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", c.kind)
+				if c.encoding != "" {
+					w.Header().Set("Content-Encoding", c.encoding)
+				}
+				w.WriteHeader(c.status)
+				_, _ = w.Write([]byte(c.body))
+			}
+			r, _ := http.NewRequest(http.MethodPost, f.server.URL+messages, strings.NewReader(to(alice).Encode()))
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			r.Header.Set("Accept-Encoding", "gzip")
+			if a := f.do(t, r); a.status != c.status || a.body != c.body {
+				t.Errorf("got %d %q, want %d %q as it was", a.status, a.body, c.status, c.body)
+			}
+			var want gateway.Unsent
+			if c.want != "" {
+				want = gateway.Unsent{To: alice, Service: "MG1", Channel: consent.SMS, Code: c.want}
+			}
+			f.server.Close() // waits for the handler
+			close(told)
+			if got := <-told; got != want {
+				t.Errorf("told %+v, want %+v", got, want)
+			}
+		})
 	}
 }
 

@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -79,6 +80,47 @@ func TestWhatBecomesOfAMessageIsHeardAndRelayed(t *testing.T) {
 	}
 	if got := <-told; got.Encode() != form.Encode() {
 		t.Errorf("the application was told %v, want %v", got, form)
+	}
+	wantVerdict(t, s, check.Deny, check.Withdrawn)
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAnOptOutForWhichTwilioRefusesAMessageIsRecorded(t *testing.T) {
+	const refusal = `{"code":21610,"message":"Attempt to send to unsubscribed recipient","more_info":"","status":400}`
+	up := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		if r.Method == http.MethodPost {
+			w.WriteHeader(http.StatusBadRequest)
+		}
+		_, _ = w.Write([]byte(refusal))
+	}))
+	t.Cleanup(up.Close)
+	s, err := server.Open(ctx, server.Config{
+		DataDir: t.TempDir(), Rules: server.NoRules, Providers: providers.Config{Twilio: &twilio.Config{AccountSID: "AC1", AuthToken: "token", BaseURL: up.URL}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closing(t, s)
+	record(t, s, consent.Granted)
+	addr, stop := gated(t, s, server.Listening{GatewayTwilio: "127.0.0.1:0"})
+	form := url.Values{"To": {"+12025550123"}, "From": {"+12025550199"}, "Body": {"Hello"}}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+addr+"/2010-04-01/Accounts/AC1/Messages.json", strings.NewReader(form.Encode()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header.Set("X-Consentline-Purpose", "marketing")
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(answer.Body)
+	_ = answer.Body.Close() // it was read
+	if err != nil || string(body) != refusal {
+		t.Errorf("the application was answered %q (%v), want %q", body, err, refusal)
 	}
 	wantVerdict(t, s, check.Deny, check.Withdrawn)
 	if err := stop(); err != nil {

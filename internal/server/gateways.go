@@ -2,12 +2,15 @@ package server
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net"
 	"strings"
+	"time"
 
 	"github.com/consentline/consentline/internal/gateway"
+	"github.com/consentline/consentline/internal/messaging"
 	"github.com/consentline/consentline/internal/messaging/twilio"
 )
 
@@ -33,7 +36,7 @@ func (s *Server) openGateways(ctx context.Context, l Listening, d *doors) error 
 
 // openTwilio forwards to the Twilio that is configured as a provider, or else to Twilio itself.
 func (s *Server) openTwilio(ctx context.Context, gate *gateway.Gate, l Listening, d *doors) error {
-	c := gateway.TwilioConfig{Now: s.Now, Schedule: s.config.Gateway.Schedule}
+	c := gateway.TwilioConfig{Now: s.Now, Schedule: s.config.Gateway.Schedule, Unsent: s.unsent}
 	if t := s.config.Providers.Twilio; t != nil {
 		c.Upstream = t.BaseURL
 	}
@@ -53,6 +56,21 @@ func (s *Server) openTwilio(ctx context.Context, gate *gateway.Gate, l Listening
 	}
 	d.addHTTP(listener, s.httpServer(handler))
 	return nil
+}
+
+// unsent records that Twilio refused an application's message, if that was since the person opted out there. Twilio gives
+// its answer no ID, and needs none: somebody who has withdrawn is refused here from then on.
+func (s *Server) unsent(ctx context.Context, u gateway.Unsent) error {
+	if !twilio.OptedOut(u.Code) {
+		return nil
+	}
+	now := s.Now()
+	id := s.vault.Digest("unsent", u.To.String(), u.From, u.Service, now.Format(time.RFC3339Nano))
+	_, err := s.Conversations.Take(ctx, twilio.Name, []messaging.Event{{
+		Kind: messaging.OptedOutThere, ID: hex.EncodeToString(id[:]), Number: u.To.String(), Sender: u.From, Service: u.Service,
+		Channel: u.Channel, Code: u.Code, At: now,
+	}})
+	return err
 }
 
 // hearing returns the address at which Twilio tells us what becomes of a message. Only the account whose auth token we

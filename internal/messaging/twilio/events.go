@@ -68,12 +68,14 @@ func receipt(id, status string, get func(string) string) []messaging.Event {
 
 // failure says what a receipt's error code means. 30610 is none of these: the message fell into quiet hours.
 func failure(code string) messaging.EventKind {
-	switch code {
-	case "21610", "63033":
+	if OptedOut(code) {
 		return messaging.OptedOutThere
 	}
 	return messaging.Failed
 }
+
+// OptedOut reports whether a code of Twilio's error dictionary says that the person opted out there.
+func OptedOut(code string) bool { return reasons[code] == messaging.OptedOut }
 
 func split(address string) (consent.Channel, string) {
 	if number, ok := strings.CutPrefix(address, whatsApp); ok {
