@@ -69,6 +69,8 @@ type grammar struct {
 
 	Destinations destinationsCmd `cmd:"" help:"Keep CRMs, marketing tools, providers and webhooks in step."`
 
+	Reconcile reconcileCmd `cmd:"" help:"Hold what another system says of each number against the ledger."`
+
 	Report reportCmd `cmd:"" help:"Report what was done, such as how fast withdrawals reached other systems."`
 
 	Rules    rulesCmd    `cmd:"" help:"Read, check and test the rules of law and contracts."`

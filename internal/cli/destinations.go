@@ -50,6 +50,8 @@ type wireDestination struct {
 	Secrets  map[string]string `json:"secrets,omitempty"`
 	Numbers  bool              `json:"numbers,omitempty"`
 	Alert    int64             `json:"alert_seconds,omitempty"`
+	Hours    int64             `json:"reconcile_hours,omitempty"`
+	Repair   bool              `json:"reconcile_repair,omitempty"`
 	Paused   bool              `json:"paused,omitempty"`
 }
 
@@ -170,6 +172,8 @@ type destinationsDefineCmd struct {
 	Channels []string          `placeholder:"CHANNEL" help:"Tell it of these channels only: sms, whatsapp, voice_live, voice_auto."`
 	Regions  []string          `placeholder:"REGION" help:"Tell it of numbers of these regions only (ISO 3166-1)."`
 	Numbers  bool              `help:"Tell it numbers where it could do without them."`
+	Hours    int64             `name:"reconcile-hours" placeholder:"HOURS" help:"How often its own list is held against the ledger; 0: never."`
+	Repair   bool              `name:"reconcile-repair" help:"Mend what differs then."`
 	Alert    int64             `placeholder:"SECONDS" help:"After how long a withdrawal that it has not acknowledged raises an alert; 0: an hour."`
 	target
 	jsonFlag
@@ -179,7 +183,7 @@ type destinationsDefineCmd struct {
 func (c *destinationsDefineCmd) Run(ctx context.Context, a *App) error {
 	d := wireDestination{
 		ID: c.ID, Kind: c.Kind, Name: c.Name, Brands: c.Brands, Purposes: c.Purposes, Channels: c.Channels, Regions: c.Regions, Settings: c.Set,
-		Mapping: c.Map, Numbers: c.Numbers, Alert: c.Alert,
+		Mapping: c.Map, Numbers: c.Numbers, Alert: c.Alert, Hours: c.Hours, Repair: c.Repair,
 	}
 	var err error
 	if d.Secrets, err = readSecrets(a, c.Secrets); err != nil {

@@ -33,6 +33,8 @@ type Destination struct {
 	Secrets  map[string]string   `json:"secrets,omitempty" doc:"Keys and tokens, which are sealed and never shown again. Those that a change leaves out stay."`
 	Numbers  bool                `json:"numbers,omitempty" doc:"Whether it may be told numbers where it could do without them."`
 	Alert    int64               `json:"alert_seconds,omitempty" doc:"After how many seconds a withdrawal that it has not acknowledged raises an alert; 0: an hour." minimum:"0"`
+	Hours    int64               `json:"reconcile_hours,omitempty" doc:"How often its own list is held against the ledger; 0: never. Its kind must be one that can be asked." minimum:"0"`
+	Repair   bool                `json:"reconcile_repair,omitempty" doc:"Whether what differs is mended then."`
 	Paused   bool                `json:"paused,omitempty" doc:"Whether it is left alone at present. What happens meanwhile is told when it goes on."`
 }
 
@@ -40,6 +42,7 @@ func destinationOf(d sync.Destination) Destination {
 	out := Destination{
 		ID: d.ID, Kind: d.Kind, Name: d.Name, Brands: d.Brands, Purposes: d.Purposes, Regions: d.Regions, Settings: d.Settings,
 		Mapping: d.Mapping, Numbers: d.Numbers, Alert: d.Alert, Paused: d.Paused,
+		Hours: d.ReconcileHours, Repair: d.ReconcileRepair,
 	}
 	for _, c := range d.Channels {
 		out.Channels = append(out.Channels, askedChannel(c.String()))
@@ -50,6 +53,7 @@ func destinationOf(d sync.Destination) Destination {
 func (d *Destination) defined() (sync.Destination, error) {
 	out := sync.Destination{
 		ID: d.ID, Kind: d.Kind, Name: d.Name, Settings: d.Settings, Mapping: d.Mapping, Secrets: d.Secrets, Numbers: d.Numbers, Alert: d.Alert, Paused: d.Paused,
+		ReconcileHours: d.Hours, ReconcileRepair: d.Repair,
 		Filter: sync.Filter{Brands: d.Brands, Purposes: d.Purposes, Regions: d.Regions},
 	}
 	for _, text := range d.Channels {

@@ -59,3 +59,22 @@ func TestPropagationIsToldByDestination(t *testing.T) {
 	f.do(request{method: http.MethodGet, path: "/v1/propagation?destination=nobody"}).status(http.StatusNotFound)
 	f.do(request{method: http.MethodGet, path: "/v1/propagation?since=yesterday"}).status(http.StatusUnprocessableEntity)
 }
+
+func TestAReconciliationTellsCountsAndMaskedSamples(t *testing.T) {
+	f := start(t)
+	f.do(request{method: http.MethodPost, path: "/v1/destinations", body: hook(map[string]any{"url": "https://example.com/hook"})}).status(http.StatusCreated)
+	const held = "number,brand,purpose,channel,act\n+12025550123,default,marketing,sms,granted\nnobody,default,marketing,sms,granted\n"
+	ask := request{method: http.MethodPost, path: "/v1/destinations/hook/reconciliations", media: "text/csv", body: held}
+	told := f.do(ask)
+	told.status(http.StatusOK)
+	text := string(told.body)
+	if !strings.Contains(text, `"yes_there_unknown_here":1`) || !strings.Contains(text, `"malformed":1`) || strings.Contains(text, "2025550123") {
+		t.Errorf("got %s", text)
+	}
+	f.do(request{method: http.MethodGet, path: "/v1/destinations/hook/reconciliations"}).status(http.StatusOK)
+	f.do(request{method: http.MethodPost, path: "/v1/destinations/hook/reconciliations"}).status(http.StatusConflict)
+	ask.body = "a,b\n1,2\n"
+	f.do(ask).status(http.StatusUnprocessableEntity)
+	ask.path += "?map=number"
+	f.do(ask).status(http.StatusUnprocessableEntity)
+}

@@ -59,6 +59,7 @@ func startWith(t testing.TB, rules string) *fixture {
 	})
 	f.api.Converse(s.Conversations)
 	f.api.KeepInStep(s.Sync)
+	f.api.Reconcile(s.Reconciler)
 	f.http = httptest.NewServer(f.api.Handler())
 	t.Cleanup(func() {
 		f.http.Close()

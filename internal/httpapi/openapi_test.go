@@ -91,7 +91,7 @@ var replayOrder = []string{
 	"invitePerson", "listPeople", "readPerson", "changePerson", "linkPerson", "signPersonOut",
 	"reportAttempt", "reportAttempts", "confirmAttempt", "releaseAttempt",
 	"listDestinationKinds", "createDestination", "listDestinations", "readDestination", "changeDestination", "pauseDestination", "resumeDestination",
-	"backfillDestination", "replayDestination", "retryDestination", "readDestinationStatus", "listParked", "readPropagation", "removeDestination",
+	"backfillDestination", "replayDestination", "retryDestination", "readDestinationStatus", "listParked", "readPropagation", "reconcileDestination", "listReconciliations", "removeDestination",
 }
 
 // TestEveryExampleIsAnsweredAsDocumented sends each example of the document, and holds request and answer against it.

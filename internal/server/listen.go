@@ -43,6 +43,7 @@ func (s *Server) API(version string) *httpapi.API {
 	})
 	api.Converse(s.Conversations)
 	api.KeepInStep(s.Sync)
+	api.Reconcile(s.Reconciler)
 	return api
 }
 

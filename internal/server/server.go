@@ -37,6 +37,7 @@ import (
 	"github.com/consentline/consentline/internal/optin"
 	"github.com/consentline/consentline/internal/people"
 	"github.com/consentline/consentline/internal/preference"
+	"github.com/consentline/consentline/internal/reconcile"
 	"github.com/consentline/consentline/internal/report"
 	"github.com/consentline/consentline/internal/rulebook"
 	"github.com/consentline/consentline/internal/session"
@@ -124,6 +125,7 @@ type Server struct {
 
 	Destinations *sync.Destinations
 	Sync         *sync.Engine
+	Reconciler   *reconcile.Reconciler
 
 	// FirstStart is true when this process made the master key.
 	FirstStart bool

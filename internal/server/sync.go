@@ -2,11 +2,13 @@ package server
 
 import (
 	"context"
+	stdsync "sync"
 	"time"
 
 	"github.com/consentline/consentline/internal/consent"
 	"github.com/consentline/consentline/internal/freshness"
 	"github.com/consentline/consentline/internal/phone"
+	"github.com/consentline/consentline/internal/reconcile"
 	"github.com/consentline/consentline/internal/store/postgres"
 	"github.com/consentline/consentline/internal/sync"
 	"github.com/consentline/consentline/internal/sync/kinds"
@@ -21,6 +23,7 @@ func (s *Server) openSync() {
 	if s.Rules != nil {
 		s.Sync.Deadline = s.optOutDeadline
 	}
+	s.Reconciler = &reconcile.Reconciler{Engine: s.Sync, Ledger: s.Ledger, Index: s.Index, Recorder: s.Recorder, DB: s.db, Now: s.Now}
 }
 
 // optOutDeadline says until when the rules want an opt-out obeyed. What is said of every purpose, or of one that is not
@@ -65,7 +68,12 @@ func (s *Server) latestCheckpoint(ctx context.Context) string {
 
 // keepInStep runs the destinations, on one node at a time.
 func (s *Server) keepInStep(ctx context.Context) {
-	s.whileLeading(ctx, "sync", s.Sync.Run)
+	s.whileLeading(ctx, "sync", func(ctx context.Context) {
+		var running stdsync.WaitGroup
+		running.Go(func() { s.repeat(ctx, "reconcile", time.Minute, s.Reconciler.RunOnce) })
+		s.Sync.Run(ctx)
+		running.Wait()
+	})
 }
 
 // whileLeading runs what one node does for all of them, whenever this one is the leader of the job. What runs is ended

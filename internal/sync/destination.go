@@ -33,6 +33,11 @@ type Destination struct {
 	// Alert is after how many seconds an act that restricts and was not acknowledged raises an alert; zero means an hour.
 	Alert int64 `json:"alert_seconds,omitempty"`
 
+	// ReconcileHours is how often the system's own list is held against the ledger, zero for never; ReconcileRepair says
+	// that what differs is mended then.
+	ReconcileHours  int64 `json:"reconcile_hours,omitempty"`
+	ReconcileRepair bool  `json:"reconcile_repair,omitempty"`
+
 	Paused  bool `json:"paused,omitempty"`
 	Removed bool `json:"removed,omitempty"`
 
@@ -97,6 +102,9 @@ func (d *Destination) validate() error {
 	if d.Alert < 0 {
 		errs = append(errs, &InvalidError{"alert_seconds", "want a number of seconds, or none for an hour"})
 	}
+	if d.ReconcileHours < 0 || d.ReconcileHours == 0 && d.ReconcileRepair {
+		errs = append(errs, &InvalidError{"reconcile_hours", "want a number of hours, or none, and then nothing is mended"})
+	}
 	return errors.Join(errs...)
 }
 
@@ -121,6 +129,7 @@ type Kind struct {
 	Doc  string // one line, for people who choose
 
 	Settings []Setting
+	Provider bool   // it sends messages: what it tells comes from a provider, and not from a CRM
 	Mapping  string // what the mapping's keys and values are; empty: the kind has none
 
 	// New makes a connector, or says by an *InvalidError which setting is wrong. It does not go out.

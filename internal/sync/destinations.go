@@ -14,6 +14,7 @@ import (
 	stdsync "sync"
 	"time"
 
+	"github.com/consentline/consentline/internal/consent"
 	"github.com/consentline/consentline/internal/ledger"
 	"github.com/consentline/consentline/internal/vault"
 )
@@ -135,8 +136,12 @@ func (ds *Destinations) define(ctx context.Context, by string, d Destination) (D
 	if err := kind.settle(&d); err != nil {
 		return Destination{}, err
 	}
-	if _, err := kind.New(Config{Destination: d, Clients: ds.clients, Now: ds.now}); err != nil {
+	connector, err := kind.New(Config{Destination: d, Clients: ds.clients, Now: ds.now})
+	if err != nil {
 		return Destination{}, err
+	}
+	if _, lists := connector.(Listing); d.ReconcileHours > 0 && !lists {
+		return Destination{}, &InvalidError{"reconcile_hours", kind.Name + " cannot be asked what it holds: reconcile with a file that was exported from it"}
 	}
 	d.Sealed = nil
 	if len(d.Secrets) > 0 {
@@ -189,6 +194,14 @@ func (ds *Destinations) Connector(id string) (Connector, Destination, error) {
 	c, err := kind.New(Config{Destination: d, Clients: ds.clients, Now: ds.now})
 	d.Secrets = nil
 	return c, d, err
+}
+
+// Source is where what a destination tells comes from: a provider of messages, or a CRM.
+func (ds *Destinations) Source(id string) consent.Source {
+	if d, err := ds.Get(id); err == nil && ds.kinds[d.Kind].Provider {
+		return consent.Provider
+	}
+	return consent.CRM
 }
 
 // Apply puts a committed definition in force on this node; those of other kinds are ignored.

@@ -78,7 +78,8 @@ type Connector interface {
 type Listing interface {
 	Connector
 
-	// List calls fn with every number the system holds and whether it may be contacted there, in any order.
+	// List calls fn with every number about which the system holds a yes or a no, in any order. What it has never heard
+	// of, or holds as neither, it must leave out: a no is taken for one that was given.
 	List(ctx context.Context, fn func(Listed) error) error
 }
 

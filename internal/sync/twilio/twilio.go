@@ -23,8 +23,8 @@ import (
 
 // Kind describes the destination for operators.
 var Kind = sync.Kind{
-	Name: "twilio",
-	Doc:  "Twilio's Consent Management API: opt-ins and opt-outs by sender.",
+	Name: "twilio", Provider: true,
+	Doc: "Twilio's Consent Management API: opt-ins and opt-outs by sender.",
 	Settings: []sync.Setting{
 		{Name: "account_sid", Doc: "the account, AC…", Required: true},
 		{Name: "auth_token", Doc: "its auth token, or the secret of api_key", Required: true, Secret: true},
