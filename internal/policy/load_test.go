@@ -126,6 +126,16 @@ func TestLoadTellsEverythingAtOnce(t *testing.T) {
 	}
 }
 
+// A pack whose file is named otherwise would pass unread, and the rules would be laxer than its author thinks.
+func TestLoadRefusesAFileThatItWouldNotRead(t *testing.T) {
+	for name, want := range map[string]string{"us-ny.yml": "us-ny.yml:1", "us-ny.YAML": "us-ny.YAML:1", "README.md": "", "own.tsv": ""} {
+		_, err := Load(fstest.MapFS{name: {Data: []byte("title: Own\n")}})
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: got %v, want %q", name, err, want)
+		}
+	}
+}
+
 func TestLoadLaysPacksOverEachOther(t *testing.T) {
 	over := packFS(map[string]string{"us-ny": "title: Own\nas_of: 2026-11-21\nregion: US-NY\nparent: us\n", "ke": "title: Kenya\nas_of: 2026-11-21\nregion: KE\nparent: base\nprefixes: ['254']\nzone: Africa/Nairobi\nrules:\n  - {id: ke.all, citation: x, verified: false, consent: {requires: express}}\n"})
 	packs, err := Load(BuiltIn(), over)

@@ -94,13 +94,32 @@ func Load(from ...fs.FS) ([]*Pack, error) {
 	return packs, nil
 }
 
+// misnamed finds what was meant for a pack and would pass unread.
+func misnamed(fsys fs.FS) (faults Faults, err error) {
+	entries, err := fs.ReadDir(fsys, ".")
+	if err != nil {
+		return nil, fmt.Errorf("list packs: %w", err)
+	}
+	for _, e := range entries {
+		switch name := e.Name(); {
+		case e.IsDir(), strings.HasSuffix(name, ".yaml"):
+		case strings.EqualFold(path.Ext(name), ".yml"), strings.EqualFold(path.Ext(name), ".yaml"):
+			faults = append(faults, Fault{name, 1, "the name of a pack's file ends in .yaml"})
+		}
+	}
+	return faults, nil
+}
+
 func loadLayer(fsys fs.FS) ([]*Pack, error) {
 	files, err := fs.Glob(fsys, "*.yaml")
 	if err != nil {
 		return nil, fmt.Errorf("list packs: %w", err)
 	}
 	var packs []*Pack
-	var faults Faults
+	faults, err := misnamed(fsys)
+	if err != nil {
+		return nil, err
+	}
 	for _, file := range files {
 		data, err := fs.ReadFile(fsys, file)
 		if err != nil {
