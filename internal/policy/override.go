@@ -167,10 +167,18 @@ func (o *Override) check(looser bool) error {
 	return nil
 }
 
+// told says who overrides, and why if they said.
+func (o *Override) told() string {
+	if reason := strings.TrimRight(strings.TrimSpace(o.Reason), "."); reason != "" {
+		return fmt.Sprintf("Overridden by %s: %s.", o.Actor, reason)
+	}
+	return fmt.Sprintf("Overridden by %s.", o.Actor)
+}
+
 // apply returns the rule as the override has it, and whether anything in it is looser than before.
 func (o *Override) apply(rule *Rule) (form *Rule, looser bool, err error) {
 	changed := *rule
-	changed.Note = strings.TrimSpace(fmt.Sprintf("Overridden by %s: %s. %s", o.Actor, o.Reason, rule.Note))
+	changed.Note = strings.TrimSpace(o.told() + " " + rule.Note)
 	if o.Disable {
 		if o.Requires != nil || o.Max != nil || o.Period != nil || o.Week != nil || o.OnHoliday != nil || o.Required != nil {
 			return nil, false, errors.New("a disabled rule has no other terms")

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -24,6 +25,19 @@ func weekOf(t *testing.T, windows string) *Week {
 		t.Fatal(err)
 	}
 	return &Week{day, day, day, day, day, day, day}
+}
+
+func TestAnOverrideSaysWhoAndWhy(t *testing.T) {
+	for reason, want := range map[string]string{"": "Overridden by ann.", "Counsel of 1 May.": "Overridden by ann: Counsel of 1 May."} {
+		r, err := builtIn.With(Changes{Overrides: []Override{{Rule: "us-fl.cap", Actor: "ann", Reason: reason, Max: pointer(2)}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := r.All()
+		if got := all[len(all)-1].Note; !strings.HasPrefix(got, want) || strings.Contains(got, ". .") || strings.Contains(got, "..") {
+			t.Errorf("the note is %q, want it to begin with %q", got, want)
+		}
+	}
 }
 
 func TestOverridesHoldForTheirTime(t *testing.T) {
