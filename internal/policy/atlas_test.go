@@ -180,7 +180,8 @@ func TestLocate(t *testing.T) {
 		{Address{Country: "US", Region: "TX"}, "US-TX", 2}, {Address{Country: "us", Region: "fl"}, "US-FL", 2}, {Address{Country: "US", Postal: "90210"}, "US-CA", 1},
 		{Address{Country: "US", Postal: "06390"}, "US-NY", 1}, {Address{Country: "US", Postal: "06103"}, "US-CT", 1}, {Address{Country: "CA", Postal: "v6b 1a1"}, "CA-BC", 2},
 		{Address{Country: "CA", Postal: "X0A 0H0"}, "CA-NU", 5}, {Address{Country: "BR", Postal: "20040-020"}, "BR-RJ", 1}, {Address{Country: "ES", Postal: "38001"}, "ES", 1},
-		{Address{Country: "AU", Postal: "6000"}, "AU", 1}, {Address{Country: "DE"}, "DE", 1}, {Address{Country: "US", Region: "ZZ"}, "US", 1},
+		{Address{Country: "AU", Postal: "6000"}, "AU", 1}, {Address{Country: "DE"}, "DE", 1}, {Address{Country: "DE", Region: "BY"}, "DE", 1},
+		{Address{Country: "CA", Region: "YT", Zone: "America/Whitehorse"}, "CA-YT", 1}, {Address{Country: "MX", Region: "CHH", Zone: "America/Chihuahua"}, "MX", 1},
 	} {
 		p, err := builtIn.Locate(c.address)
 		if err != nil {
@@ -194,7 +195,8 @@ func TestLocate(t *testing.T) {
 			t.Errorf("%+v: %d zones, want %d", c.address, got, c.zones)
 		}
 	}
-	for _, bad := range []Address{{Country: "KE"}, {Country: "ZZ", Region: "TX"}, {Zone: "Mars/Olympus"}} {
+	for _, bad := range []Address{{Country: "KE"}, {Country: "ZZ", Region: "TX"}, {Zone: "Mars/Olympus"}, {Region: "FL"}, {Postal: "33101"},
+		{Country: "US", Region: "ZZ"}, {Country: "US", Region: "US-FL"}, {Country: "US", Region: "Florida"}, {Country: "DE", Region: "Bayern"}} {
 		if p, err := builtIn.Locate(bad); err == nil {
 			t.Errorf("%+v resolves to %+v, want an error", bad, p)
 		}

@@ -40,6 +40,7 @@ type Rules struct {
 	zoneID    map[string]uint16
 	zoneSets  [][]uint16
 	zoneSetID map[string]uint16
+	divided   map[string]bool // countries of which every subdivision is known
 
 	jurisdictions []jurisdiction
 	byRegion      map[string]uint16
@@ -130,7 +131,7 @@ func Compile(packs []*Pack) (*Rules, error) { return compile(packs, Changes{}) }
 
 func compile(packs []*Pack, changes Changes) (*Rules, error) {
 	r := &Rules{
-		packs: packs, changes: changes, byID: map[string]RuleIndex{}, registryOf: map[string]RegistryID{}, calendars: map[string]*Calendar{}, zoneID: map[string]uint16{}, zoneSetID: map[string]uint16{},
+		packs: packs, changes: changes, byID: map[string]RuleIndex{}, registryOf: map[string]RegistryID{}, calendars: map[string]*Calendar{}, zoneID: map[string]uint16{}, zoneSetID: map[string]uint16{}, divided: map[string]bool{},
 		byRegion: map[string]uint16{}, groupID: map[string]uint16{}, copies: map[RuleIndex][]RuleIndex{}, when: make([]condition, 1), tree: newTrie(),
 		postal: map[string]string{}, postalZones: map[string]string{},
 	}

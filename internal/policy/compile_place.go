@@ -82,6 +82,11 @@ func (r *Rules) addresses(zonesOf map[string][]string) (err error) {
 		r.group([]string{j.region})
 	}
 	for _, p := range r.packs {
+		for region := range p.Areas {
+			if strings.HasPrefix(region, p.Region+"-") {
+				r.divided[p.Region] = true
+			}
+		}
 		for region, codes := range p.Postal {
 			for _, code := range codes {
 				country, _, _ := strings.Cut(region, "-")
@@ -103,6 +108,13 @@ func (r *Rules) addresses(zonesOf map[string][]string) (err error) {
 // unknownZone is how the phone metadata says that a prefix has no zone.
 const unknownZone = "Etc/Unknown"
 
+// ownTime are the zones that have kept a time of their own and that the phone metadata does not name, since it gives each
+// prefix the zone of its largest place.
+var ownTime = []string{
+	"Africa/Casablanca", "Africa/El_Aaiun", "Africa/Juba", "America/Chihuahua", "America/Coyhaique", "America/Dawson", "America/Whitehorse",
+	"Antarctica/Casey", "Antarctica/Troll", "Antarctica/Vostok", "Asia/Gaza", "Asia/Hebron", "Europe/Volgograd", "Pacific/Pitcairn",
+}
+
 // everyZone makes a set of one of each zone in which people live, so that a declared zone finds it.
 func (r *Rules) everyZone(byPrefix map[string][]string) error {
 	var names []string
@@ -112,6 +124,7 @@ func (r *Rules) everyZone(byPrefix map[string][]string) error {
 	for name := range r.zoneID {
 		names = append(names, name)
 	}
+	names = append(names, ownTime...)
 	slices.Sort(names)
 	for _, name := range slices.Compact(names) {
 		if name == unknownZone {

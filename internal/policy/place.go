@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -34,6 +35,9 @@ type Place struct {
 func (r *Rules) Locate(a Address) (Place, error) {
 	if a == (Address{}) {
 		return Place{}, nil
+	}
+	if a.Country == "" && (a.Region != "" || a.Postal != "") {
+		return Place{}, errors.New("say in which country the region or postal code lies")
 	}
 	p := Place{of: r.fingerprint, verified: a.Verified}
 	postal := strings.ToUpper(strings.NewReplacer(" ", "", "-", "").Replace(a.Postal))
@@ -78,11 +82,15 @@ func (r *Rules) findZone(name string) (uint16, bool) {
 	return uint16(max(i, 0)), i >= 0
 }
 
-// resolve finds the narrowest region that the address names: by subdivision, by postal code, or the country.
+// resolve finds the narrowest region that the address names: by subdivision, by postal code, or the country. Where packs
+// know every subdivision of a country, one that they do not know is a mistake, which must not pass for a laxer place.
 func (r *Rules) resolve(country, region, postal string) (string, error) {
 	if region != "" {
 		if _, known := r.byRegion[country+"-"+region]; known {
 			return country + "-" + region, nil
+		}
+		if len(region) > 3 || r.divided[country] {
+			return "", fmt.Errorf("no region %q of %s is known: want its ISO 3166-2 code without the country", region, country)
 		}
 	}
 	if byCode, ok := longestPostal(r.postal, country, postal); ok {
