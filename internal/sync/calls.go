@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -80,62 +81,55 @@ type delivery struct {
 	*Calls
 	changes []Change
 	errs    []error
-
-	taken, refused int // calls
 }
 
 // tell sends what the indexed changes mean in calls of no more than most. It returns an error when the system as a whole
 // takes nothing.
 func (d *delivery) tell(ctx context.Context, t Told, of []int, most int) error {
 	for part := range slices.Chunk(of, most) {
-		if err := d.send(ctx, t, part); err != nil {
+		if err := d.part(ctx, t, part); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// send makes a call. One that is refused is made again for each half of those whom it named, so that one number that a
-// system cannot read does not keep it from hearing of the others.
-func (d *delivery) send(ctx context.Context, t Told, of []int) error {
-	t.People = make([]*Change, len(of))
-	for i, n := range of {
-		t.People[i] = &d.changes[n]
-	}
-	if err := d.wait(ctx); err != nil {
-		return err
-	}
-	err := d.Send(ctx, t)
-	var refused *RefusedError
-	var later *LaterError
-	switch {
-	case err == nil:
-		d.taken++
-		return nil
-	case errors.As(err, &refused):
-		d.refused++
-		if len(of) > 1 && d.named(refused) {
-			half := len(of) / 2
-			if err := d.send(ctx, t, of[:half]); err != nil {
-				return err
-			}
-			return d.send(ctx, t, of[half:])
+// part sends one part. A place in which everything is refused is refused by itself: the other places have to be told.
+func (d *delivery) part(ctx context.Context, t Told, of []int) error {
+	var refusal, down error
+	errs := Divide(len(of), func(from, to int) ([]error, error) {
+		err := d.send(ctx, t, of[from:to])
+		var refused *RefusedError
+		var later *LaterError
+		switch {
+		case errors.As(err, &refused) && refused.Code == "404", errors.As(err, &later) && !later.All:
+			return Every(to-from, err), nil // it is the place that is not there, whomever the call names
+		case refused != nil:
+			refusal = err
+		case err != nil:
+			down = err
 		}
-	case errors.As(err, &later) && !later.All:
-	default:
-		return err
+		return make([]error, to-from), err
+	})
+	if down != nil {
+		return down
 	}
-	for _, n := range of {
-		d.errs[n] = err
+	for i, n := range of {
+		var later *LaterError
+		if d.errs[n] = cmp.Or(d.errs[n], errs[i]); errors.As(errs[i], &later) && later.All {
+			d.errs[n] = refusal
+		}
 	}
 	return nil
 }
 
-// mostRefusals is how many calls in one batch may be refused while none is taken, before the fault is sought elsewhere
-// than in those whom they name.
-const mostRefusals = 16
-
-// named reports whether a refusal may be due to some of those whom the call names. A place that is not there is not.
-func (d *delivery) named(e *RefusedError) bool {
-	return e.Code != "404" && (d.taken > 0 || d.refused < mostRefusals)
+func (d *delivery) send(ctx context.Context, t Told, of []int) error {
+	if err := d.wait(ctx); err != nil {
+		return err
+	}
+	t.People = make([]*Change, len(of))
+	for i, n := range of {
+		t.People[i] = &d.changes[n]
+	}
+	return d.Send(ctx, t)
 }

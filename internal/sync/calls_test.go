@@ -95,9 +95,11 @@ func TestARefusalIsSoughtInHalves(t *testing.T) {
 }
 
 func TestASystemThatRefusesEverybodyIsNotAskedForEach(t *testing.T) {
-	for code, most := range map[string]int{"404": 10, "400": 30} {
+	for code, most := range map[string]int{"404": 1, "400": 12} {
 		c := &caller{refuse: func(sync.Told) error { return &sync.RefusedError{Code: code} }}
-		for i, err := range c.connect(t).Deliver(t.Context(), withdrawals(40)) {
+		to := c.connect(t)
+		to.Denied = 40
+		for i, err := range to.Deliver(t.Context(), withdrawals(40)) {
 			var refused *sync.RefusedError
 			if !errors.As(err, &refused) {
 				t.Errorf("%s, change %d: %v", code, i, err)

@@ -15,6 +15,7 @@ import (
 	"github.com/consentline/consentline/internal/phone"
 	"github.com/consentline/consentline/internal/sync"
 	"github.com/consentline/consentline/internal/sync/twilio"
+	"github.com/consentline/consentline/internal/testkit/synctest"
 )
 
 var (
@@ -139,6 +140,24 @@ func TestEachItemIsAnsweredForItself(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", key, b.held[key], status)
 		}
 	}
+}
+
+func TestTwilio(t *testing.T) {
+	senders := map[consent.Scope]string{synctest.Texts: "MG1", synctest.News: "MG2"}
+	c := synctest.Case{
+		Kind: twilio.Kind,
+		Destination: sync.Destination{
+			Settings: map[string]string{"account_sid": "AC1"}, Secrets: map[string]string{"auth_token": "token"},
+			Mapping: map[string]string{synctest.Texts.String(): "MG1", synctest.News.String(): "MG2"},
+		},
+		New: func(testing.TB) (http.Handler, func(string, consent.Scope) string) {
+			b := &bulk{t: t, wrong: map[string]string{}, held: map[string]string{}}
+			return b, func(number string, s consent.Scope) string {
+				return map[string]string{"opt-in": "yes", "opt-out": "no"}[b.held[number+" "+senders[s]]]
+			}
+		},
+	}
+	c.Check(t)
 }
 
 func TestNoCallHoldsMoreThanIsAllowed(t *testing.T) {
