@@ -15,7 +15,7 @@ type Census struct {
 }
 
 // RunOnce deletes the nodes that have not polled since it was last run. Run it once an hour: a node that comes back
-// after that is counted anew.
+// after that joins anew.
 func (c *Census) RunOnce(ctx context.Context) (done int, err error) {
 	now := map[[16]byte]int64{}
 	err = c.Database.Poll(ctx, func(tx store.Tx) error {

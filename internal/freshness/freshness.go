@@ -54,7 +54,8 @@ const (
 	DefaultEvery = 100 * time.Millisecond
 )
 
-// Config says what a node follows and how closely. All nodes of a deployment must have the same Delta.
+// Config says what a node follows and how closely. All nodes of a deployment must have the same Delta, or all Confirms;
+// Join sees to it.
 type Config struct {
 	Database Database
 	Log      Log
@@ -62,6 +63,8 @@ type Config struct {
 	Clock    func() check.Instant // must run while the machine sleeps; nil: check.BootClock
 	Hints    Hints                // nil: none
 	Errors   *slog.Logger         // nil: nothing is logged
+
+	Confirms bool // every check waits for Confirm, and nobody for Settle
 
 	Delta time.Duration // for how long a poll keeps the node fresh; zero means DefaultDelta
 	Drift time.Duration // how much clocks may disagree about Delta; zero means a twentieth of it, at least 10 ms
@@ -134,7 +137,7 @@ func (n *Node) State() State {
 }
 
 // RunOnce polls once; behind says that there is more to learn at once. The lease counts from before the poll was sent:
-// the answer may be as old as that.
+// the answer may be as old as that. The node must have joined.
 func (n *Node) RunOnce(ctx context.Context) (behind bool, err error) {
 	waiting := n.begin()
 	sent := n.config.Clock()
@@ -164,10 +167,10 @@ func (n *Node) RunOnce(ctx context.Context) (behind bool, err error) {
 
 // count writes, so that a server which can no longer commit keeps nobody fresh, however well it still answers.
 func (n *Node) count(ctx context.Context, tx store.Tx) error {
-	_, err := tx.Exec(ctx, `
-		INSERT INTO nodes (incarnation, polls)
-		VALUES ($1, 1)
-		ON CONFLICT (incarnation) DO UPDATE SET polls = nodes.polls + 1`, n.incarnation[:])
+	rows, err := tx.Exec(ctx, "UPDATE nodes SET polls = polls + 1 WHERE incarnation = $1", n.incarnation[:])
+	if err == nil && rows == 0 {
+		err = errRemoved
+	}
 	if err != nil {
 		return fmt.Errorf("count the poll: %w", err)
 	}

@@ -65,6 +65,9 @@ func TestAPollThatWasOvertakenIsNoFork(t *testing.T) {
 		}
 	}
 	withdraw()
+	if err := node.Join(ctx); err != nil {
+		t.Fatal(err)
+	}
 	polled.meanwhile = func() { withdraw(); withdraw() }
 	for range 2 {
 		if behind, err := node.RunOnce(ctx); behind || err != nil {

@@ -84,6 +84,7 @@ func (s *Server) openNode() (lease *check.Lease, settle func() func(context.Cont
 	lease = check.NewLease(clock)
 	s.Node = freshness.New(freshness.Config{
 		Database: db, Log: follower{s}, Lease: lease, Clock: clock, Hints: db, Errors: s.Log, Delta: s.config.Delta, Every: s.config.Every,
+		Confirms: s.config.ReadIndex,
 	})
 	if s.config.ReadIndex { // whoever checks later, anywhere, polls later
 		return lease, nil
@@ -178,10 +179,13 @@ func (s *Server) leave() {
 	}
 }
 
-// catchUp polls, so that the server is fresh when it begins to answer.
+// catchUp joins the other nodes and polls, so that the server is fresh when it begins to answer.
 func (s *Server) catchUp(ctx context.Context) error {
 	if s.Node == nil {
 		return nil
+	}
+	if err := s.Node.Join(ctx); err != nil {
+		return err
 	}
 	for behind := true; behind; {
 		var err error
