@@ -252,7 +252,7 @@ func (b *Inbox) append(ctx context.Context, t *Taken, items []ledger.Item, effec
 const answerTime = 5 * time.Minute
 
 // answer is the message that answers the event, in the person's language.
-func (b *Inbox) answer(t *Taken, kind texts.Kind, purpose consent.PurposeID, apart time.Duration) outbox.Message {
+func (b *Inbox) answer(ctx context.Context, t *Taken, kind texts.Kind, purpose consent.PurposeID, apart time.Duration) outbox.Message {
 	now := b.Now()
 	brand, err := b.Catalog.Brand(string(t.sender.Brand))
 	if err != nil {
@@ -269,7 +269,7 @@ func (b *Inbox) answer(t *Taken, kind texts.Kind, purpose consent.PurposeID, apa
 	}
 	return outbox.Message{
 		ID: b.Vault.Digest("answer", t.name, t.from.ID, string(kind)), Kind: string(kind), Provider: t.name,
-		To: t.number, From: from, Channel: t.from.Channel, Text: b.Texts.Text(kind, b.language(t), fill),
+		To: t.number, From: from, Channel: t.from.Channel, Text: b.Texts.Text(kind, b.language(ctx, t), fill),
 		DueAt: now, ExpiresAt: now.Add(answerTime), Apart: apart,
 	}
 }

@@ -1,7 +1,6 @@
 package inbound
 
 import (
-	"strings"
 	"time"
 
 	"github.com/consentline/consentline/internal/consent"
@@ -52,35 +51,4 @@ func messages(brand consent.BrandID) []consent.Scope {
 	return []consent.Scope{
 		{Brand: brand, Purpose: consent.Any, Channel: consent.SMS}, {Brand: brand, Purpose: consent.Any, Channel: consent.WhatsApp},
 	}
-}
-
-// language is the person's: that of their own words, else of the wording that they consented to, else of their country.
-func (b *Inbox) language(t *Taken) string {
-	words := strings.Fields(strings.ToUpper(strings.Trim(t.from.Text, " .!?\n")))
-	written := t.read.Language
-	if len(words) == 1 && international[words[0]] {
-		written = ""
-	}
-	if written != "" && written != "und" {
-		return written
-	}
-	for _, h := range t.person.Records {
-		if w, err := b.Catalog.Wording(h.Record.Disclosure); err == nil && h.Scope.Brand == t.sender.Brand {
-			return w.Language
-		}
-	}
-	if l, ok := spoken[phone.Region(t.number)]; ok {
-		return l
-	}
-	return "en"
-}
-
-// international are the words that people are told to write in every language, so that they tell none.
-var international = map[string]bool{"STOP": true, "STOPALL": true, "HELP": true, "INFO": true, "START": true, "UNSTOP": true, "OK": true}
-
-// spoken is the language that a country's people are written to in, where we have words in it.
-var spoken = map[string]string{
-	"AR": "es", "AT": "de", "BR": "pt", "CH": "de", "CL": "es", "CN": "zh", "CO": "es", "DE": "de", "DK": "da", "EG": "ar", "ES": "es",
-	"FI": "fi", "FR": "fr", "IS": "is", "IT": "it", "JP": "ja", "MX": "es", "NL": "nl", "NO": "nb", "PE": "es", "PT": "pt", "SA": "ar",
-	"SE": "sv", "TW": "zh", "AE": "ar",
 }

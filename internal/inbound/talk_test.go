@@ -3,6 +3,7 @@ package inbound_test
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -103,6 +104,29 @@ func TestHelpIsAnsweredAndNotTwiceInAMinute(t *testing.T) {
 	f.answered(t, "Acme: for help contact help@acme.example. Reply STOP to get no more messages. Msg & data rates may apply.")
 	if got := f.status(t, bob, offers); got != consent.None {
 		t.Errorf("help made a record: %s", got)
+	}
+}
+
+func TestAPersonsLanguageOutlivesTheirStop(t *testing.T) {
+	for name, c := range map[string]struct{ before, want string }{
+		"of the wording":        {"STOP", "aide"},
+		"of what they wrote":    {"Por favor, no me manden más mensajes", "ayuda"},
+		"not of a word for all": {"START", "aide"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := open(t)
+			f.grant(t, alice, offers)
+			f.take(t, f.text(alice, "21610", c.before))
+			f.take(t, f.text(alice, "21610", "STOP"))
+			must[int](t)(f.Outbox.RunOnce(ctx))
+			f.sent = nil
+			f.take(t, f.text(alice, "21610", "HELP"))
+			f.now = f.now.Add(-time.Minute) // as soon as the answer was queued
+			must[int](t)(f.Outbox.RunOnce(ctx))
+			if len(f.sent) != 1 || !strings.Contains(f.sent[0].Text, c.want) {
+				t.Errorf("HELP was answered %v, want words with %q", f.sent, c.want)
+			}
+		})
 	}
 }
 

@@ -55,7 +55,7 @@ func (b *Inbox) text(ctx context.Context, t *Taken) error {
 		}
 		return b.start(ctx, t)
 	case reply.Help:
-		queued, err := b.Outbox.Queue(ctx, b.answer(t, texts.Help, "", helpApart))
+		queued, err := b.Outbox.Queue(ctx, b.answer(ctx, t, texts.Help, "", helpApart))
 		if !queued {
 			t.Answer = ""
 		}
@@ -102,7 +102,7 @@ func (b *Inbox) stop(ctx context.Context, t *Taken) error {
 	for i, s := range scopes {
 		items[i] = t.item(consent.Withdrawn, s, t.source())
 	}
-	answer := b.answer(t, kind, t.sender.Purpose, stopApart)
+	answer := b.answer(ctx, t, kind, t.sender.Purpose, stopApart)
 	_, answered := t.kept[t.from.ID]
 	quiet := answered || t.withdrawn(scopes)
 	if quiet {
@@ -131,7 +131,7 @@ func (b *Inbox) stop(ctx context.Context, t *Taken) error {
 	}
 	// The same words as a little before, and what they ended has begun anew since: this is another message.
 	t.from.ID, t.Acts = rand.Text(), nil
-	answer = b.answer(t, kind, t.sender.Purpose, stopApart)
+	answer = b.answer(ctx, t, kind, t.sender.Purpose, stopApart)
 	for i, s := range scopes {
 		items[i] = t.item(consent.Withdrawn, s, t.source())
 	}
@@ -191,7 +191,7 @@ func (b *Inbox) start(ctx context.Context, t *Taken) error {
 	}
 	items[0].IdempotencyKey = t.grantKey()
 	_, answered := t.kept[t.from.ID]
-	answer := b.answer(t, texts.Started, last, startApart)
+	answer := b.answer(ctx, t, texts.Started, last, startApart)
 	if answered {
 		t.Answer = ""
 	}
@@ -221,7 +221,7 @@ func (t *Taken) hash() string {
 }
 
 func (b *Inbox) confirm(ctx context.Context, t *Taken, s optin.Standing) error {
-	answer := b.answer(t, texts.Confirmed, s.Scope.Purpose, startApart)
+	answer := b.answer(ctx, t, texts.Confirmed, s.Scope.Purpose, startApart)
 	it := t.item(consent.Granted, s.Scope, t.source())
 	r, err := b.OptIns.Confirm(ctx, s, optin.Confirmation{
 		By: t.by, Source: it.Act.Source, Method: it.Act.Method, At: it.Act.EffectiveAt, EventID: it.EventID, Key: t.grantKey(), Message: it.Detail,
@@ -255,7 +255,7 @@ func (b *Inbox) joined(ctx context.Context, t *Taken, p optin.Programme) error {
 		return err // it was parsed when the programme was defined
 	}
 	it.Act.Level, it.Act.Disclosure, it.Act.Evidence, it.Act.Method = p.Level, ref, t.hash(), "keyword "+p.Keyword
-	answer := b.answer(t, texts.Confirmed, p.Purpose, startApart)
+	answer := b.answer(ctx, t, texts.Confirmed, p.Purpose, startApart)
 	return b.append(ctx, t, []ledger.Item{it}, func(ctx context.Context, tx store.Tx, _ uint64) error {
 		_, err := b.Outbox.Put(ctx, tx, answer)
 		return err
@@ -281,7 +281,7 @@ func (b *Inbox) hold(ctx context.Context, t *Taken) error {
 		t.Flag = ""
 		return nil // nothing of it is sent anyway
 	}
-	answer := b.answer(t, texts.Clarify, "", clarifyApart)
+	answer := b.answer(ctx, t, texts.Clarify, "", clarifyApart)
 	return b.append(ctx, t, items, func(ctx context.Context, tx store.Tx, _ uint64) error {
 		if err := b.putReview(ctx, tx, t, before); err != nil {
 			return err
