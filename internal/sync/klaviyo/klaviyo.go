@@ -91,19 +91,26 @@ func (k *connector) send(ctx context.Context, t sync.Told) error {
 		job.Attributes["custom_source"] = "Consentline"
 	}
 	job.Relationships = map[string]any{"list": map[string]any{"data": resource{Type: "list", ID: list}}}
-	req, err := sync.JSON(ctx, http.MethodPost, k.base+"/api/"+job.Type+"s", map[string]any{"data": job})
+	_, err := k.call(ctx, http.MethodPost, "/api/"+job.Type+"s", map[string]any{"data": job})
+	return err
+}
+
+func (k *connector) call(ctx context.Context, method, path string, body any) (sync.Answer, error) {
+	req, err := sync.JSON(ctx, method, k.base+path, body)
 	if err != nil {
-		return err
+		return sync.Answer{}, err
 	}
 	req.Header.Set("Authorization", "Klaviyo-API-Key "+k.key)
 	req.Header.Set("Revision", revision)
 	req.Header.Set("Accept", mediaType)
-	req.Header.Set("Content-Type", mediaType)
-	answer, err := k.clients.Call(req)
-	if err != nil {
-		return err
+	if body != nil {
+		req.Header.Set("Content-Type", mediaType)
 	}
-	return answer.Judge(k.Now())
+	answer, err := k.clients.Call(req)
+	if err == nil {
+		err = answer.Judge(k.Now())
+	}
+	return answer, err
 }
 
 // profiles are the people that a call names, each number once.
