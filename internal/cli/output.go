@@ -67,6 +67,15 @@ func writeJSON(out io.Writer, raw json.RawMessage) error {
 	return err
 }
 
+// writeAsJSON writes what this command put together itself as one line of JSON.
+func writeAsJSON(out io.Writer, v any) error {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return writeJSON(out, raw)
+}
+
 // localTime writes a moment as the reader's clock shows it; the zero time is a dash.
 func localTime(t time.Time) string {
 	if t.IsZero() {

@@ -114,11 +114,7 @@ func (t *target) packsToCome(a *App, asJSON bool) (out wirePacks, err error) {
 	if !asJSON {
 		return out, nil
 	}
-	raw, err := json.Marshal(out)
-	if err != nil {
-		return out, err
-	}
-	return out, writeJSON(a.Out, raw)
+	return out, writeAsJSON(a.Out, out)
 }
 
 type rulesListCmd struct {
@@ -150,6 +146,7 @@ func (c *rulesListCmd) Run(ctx context.Context, a *App) error {
 type rulesShowCmd struct {
 	Name string `arg:"" help:"A pack such as us, or a rule such as us.hours_marketing."`
 	target
+	jsonFlag
 }
 
 // Run shows a pack or a rule.
@@ -158,26 +155,34 @@ func (c *rulesShowCmd) Run(ctx context.Context, a *App) error {
 	if err != nil {
 		return err
 	}
-	t, found := newTable(a.Out), false
-	for _, p := range packs.Packs {
-		for _, r := range p.Rules {
-			switch c.Name {
-			case p.Pack:
-				r.row(t)
-			case r.ID:
-				r.row(t)
-				t.pair("source", r.Source)
-				t.pair("note", r.Note)
-			default:
-				continue
-			}
-			found = true
+	found := packs.named(c.Name)
+	switch {
+	case len(found) == 0:
+		return fmt.Errorf("there is no pack and no rule %q: see consentline rules list", c.Name)
+	case c.JSON:
+		return writeAsJSON(a.Out, map[string]any{"rules": found})
+	}
+	t := newTable(a.Out)
+	for _, r := range found {
+		r.row(t)
+		if c.Name == r.ID {
+			t.pair("source", r.Source)
+			t.pair("note", r.Note)
 		}
 	}
-	if !found {
-		return fmt.Errorf("there is no pack and no rule %q: see consentline rules list", c.Name)
-	}
 	return t.flush()
+}
+
+// named returns the rules of a pack, or the one rule of that name.
+func (w *wirePacks) named(name string) (found []wireRule) {
+	for _, p := range w.Packs {
+		for _, r := range p.Rules {
+			if name == p.Pack || name == r.ID {
+				found = append(found, r)
+			}
+		}
+	}
+	return found
 }
 
 type rulesApplyCmd struct {
@@ -278,6 +283,7 @@ func (w *wireApplicable) print(a *App) error {
 
 type rulesLintCmd struct {
 	Dir string `arg:"" optional:"" help:"A folder of packs that stand over those built in; left out: those built in alone."`
+	jsonFlag
 }
 
 // Run reads the packs as a server would, and tells what their keeper should know.
@@ -290,6 +296,13 @@ func (c *rulesLintCmd) Run(a *App) error {
 	if err != nil {
 		return err
 	}
+	if c.JSON {
+		remarks := []map[string]any{}
+		for _, f := range found {
+			remarks = append(remarks, map[string]any{"file": f.File, "line": f.Line, "text": f.Text})
+		}
+		return writeAsJSON(a.Out, map[string]any{"packs": len(packs), "remarks": remarks})
+	}
 	for _, f := range found {
 		if _, err := fmt.Fprintln(a.Out, f); err != nil {
 			return err
@@ -301,6 +314,7 @@ func (c *rulesLintCmd) Run(a *App) error {
 
 type rulesTestCmd struct {
 	Dir string `arg:"" optional:"" help:"A folder with packs and examples (*.tsv); left out: those built in."`
+	jsonFlag
 }
 
 // Run judges the examples; one that comes out otherwise is a failure.
@@ -325,14 +339,28 @@ func (c *rulesTestCmd) Run(a *App) error {
 		return fmt.Errorf("there are no examples in %s: want files that end in .tsv", c.Dir)
 	}
 	wrong := rules.RunCases(cases)
+	if err := c.tell(a, len(cases), wrong); err != nil || len(wrong) == 0 {
+		return err
+	}
+	return fmt.Errorf("%d of %d examples came out otherwise", len(wrong), len(cases))
+}
+
+func (c *rulesTestCmd) tell(a *App, cases int, wrong []policy.CaseResult) error {
+	if c.JSON {
+		otherwise := []map[string]any{}
+		for _, w := range wrong {
+			otherwise = append(otherwise, map[string]any{"file": w.Case.File, "line": w.Case.Line, "case": w.Case.Text, "got": w.Got})
+		}
+		return writeAsJSON(a.Out, map[string]any{"examples": cases, "otherwise": otherwise})
+	}
 	for _, w := range wrong {
 		if _, err := fmt.Fprintf(a.Out, "%s:%d: %s\n\tgot %s\n", w.Case.File, w.Case.Line, w.Case.Text, w.Got); err != nil {
 			return err
 		}
 	}
 	if len(wrong) > 0 {
-		return fmt.Errorf("%d of %d examples came out otherwise", len(wrong), len(cases))
+		return nil
 	}
-	_, err = fmt.Fprintf(a.Out, "%d examples came out as written\n", len(cases))
+	_, err := fmt.Fprintf(a.Out, "%d examples came out as written\n", cases)
 	return err
 }

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -156,11 +155,15 @@ type rulesLiftCmd struct {
 	Kind string `arg:"" enum:"override,ban,relaxation,declaration" help:"What it is: ${enum}."`
 	Name string `arg:"" help:"Its name."`
 	target
+	jsonFlag
 }
 
 // Run takes the change back.
 func (c *rulesLiftCmd) Run(ctx context.Context, a *App) error {
-	_, err := c.ask(ctx, a, mustExist, http.MethodDelete, "/v1/rules/"+c.Kind+"s/"+url.PathEscape(c.Name), nil, nil)
+	raw, err := c.ask(ctx, a, mustExist, http.MethodDelete, "/v1/rules/"+c.Kind+"s/"+url.PathEscape(c.Name), nil, nil)
+	if err == nil && c.JSON {
+		return writeJSON(a.Out, raw)
+	}
 	if err == nil {
 		_, err = fmt.Fprintf(a.Out, "%s %s is taken back\n", c.Kind, c.Name)
 	}
@@ -188,11 +191,7 @@ func (c *rulesChangesCmd) Run(ctx context.Context, a *App) (err error) {
 		all[kind] = list.Items
 	}
 	if c.JSON {
-		raw, err := json.Marshal(all)
-		if err != nil {
-			return err
-		}
-		return writeJSON(a.Out, raw)
+		return writeAsJSON(a.Out, all)
 	}
 	t := newTable(a.Out)
 	for _, kind := range []string{"overrides", "bans", "relaxations", "declarations"} {

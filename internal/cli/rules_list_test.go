@@ -2,6 +2,8 @@ package cli_test
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"testing"
 )
 
@@ -18,8 +20,46 @@ func TestRulesCanBeReadBeforeThereIsALedger(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &said); err != nil || len(said.Packs) < 60 || said.Packs[0].Version == "" {
 		t.Errorf("%v: %d packs", err, len(said.Packs))
 	}
+	out, _ = run(t, 0, "rules", "show", "us-fl", "--data", dir, "--json")
+	var shown struct {
+		Rules []struct{ ID, Citation string }
+	}
+	if err := json.Unmarshal([]byte(out), &shown); err != nil || len(shown.Rules) < 5 || shown.Rules[0].ID != "us-fl.consent" {
+		t.Errorf("%v: %+v", err, shown)
+	}
 	_, errs := run(t, 1, "rules", "show", "us.nothing", "--data", dir)
 	in(t, errs, "there is no pack and no rule")
 	_, errs = run(t, 1, "rules", "list", "--data", dir, "--rules", "none")
 	in(t, errs, "there are no rules")
+}
+
+func TestPacksAreJudgedForPrograms(t *testing.T) {
+	out, _ := run(t, 0, "rules", "lint", "--json")
+	var lint struct {
+		Packs   int
+		Remarks []struct {
+			File, Text string
+			Line       int
+		}
+	}
+	if err := json.Unmarshal([]byte(out), &lint); err != nil || lint.Packs < 60 || len(lint.Remarks) == 0 || lint.Remarks[0].Line < 1 {
+		t.Errorf("%v: %+v", err, lint)
+	}
+	dir := t.TempDir()
+	examples := "+13055550123\tmarketing\tsms\tnone\t2026-11-18T12:00 America/New_York\tallow\t\n"
+	if err := os.WriteFile(filepath.Join(dir, "own.tsv"), []byte(examples), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, errs := run(t, 1, "rules", "test", dir, "--json")
+	in(t, errs, "1 of 1 examples came out otherwise")
+	var test struct {
+		Examples  int
+		Otherwise []struct {
+			File, Got string
+			Line      int
+		}
+	}
+	if err := json.Unmarshal([]byte(out), &test); err != nil || test.Examples != 1 || len(test.Otherwise) != 1 || test.Otherwise[0].Line != 1 || test.Otherwise[0].Got == "" {
+		t.Errorf("%v: %+v", err, test)
+	}
 }
