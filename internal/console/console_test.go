@@ -208,7 +208,7 @@ func TestRecordingAYesAndANoChangesTheVerdict(t *testing.T) {
 	known := b.Post(path+"/record", append(fields, "said_yes", "1")...).Status(200)
 	known.Says("Every check is answered from after it", "recording 17", "Phone call", "agent of the tests", "Do you agree that Default brand contacts you")
 	person := known.Request.URL.Path
-	b.Get(person + ask).Status(200).Says(`<b>Yes</b> The person&#39;s record says yes`)
+	b.Get(person+ask).Status(200).Says(`<b>Yes</b> The person&#39;s record says yes`, "us.hours_marketing", "not verified", "47 CFR 64.1200(c)(1)", "America/New_York")
 
 	head := f.head()
 	b.Post(path+"/record", append(fields, "said_yes", "1")...).Status(200).Says("had been recorded before")

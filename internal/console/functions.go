@@ -34,6 +34,7 @@ var functions = template.FuncMap{
 	"str":        text,
 	"fieldname":  fieldName,
 	"counted":    counted,
+	"unread":     func(verified *bool) bool { return verified != nil && !*verified },
 }
 
 // text turns the identifiers' own types into plain texts, so that templates can compare them.

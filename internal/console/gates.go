@@ -6,6 +6,7 @@ import (
 	"github.com/consentline/consentline/internal/check"
 	"github.com/consentline/consentline/internal/consent"
 	"github.com/consentline/consentline/internal/phone"
+	"github.com/consentline/consentline/internal/rulebook"
 )
 
 // answer is what a check says now of one scope, with all gates.
@@ -16,6 +17,7 @@ type answer struct {
 	Gates     []gate
 	ChangesAt time.Time
 	NextAt    time.Time
+	Rules     []rulebook.Gate // each rule that speaks about it; only where it was asked for
 }
 
 // gate is one step of the check: passed, or not and why.
@@ -53,7 +55,26 @@ var gateNames = []string{"The number is well-formed", "This node knows the lates
 
 // ask asks the check about a scope, as a sender would.
 func (s *console) ask(n phone.Number, scope consent.Scope) answer {
-	v := s.Index.Check(check.Question{Number: n, Brand: []byte(scope.Brand), Purpose: []byte(scope.Purpose), Channel: scope.Channel})
+	v := s.Index.Check(question(n, scope))
+	return s.answer(&v, scope)
+}
+
+// askInFull asks as ask does, and has every rule tell what it came to, those that allow it too.
+func (s *console) askInFull(n phone.Number, scope consent.Scope) answer {
+	q := question(n, scope)
+	v := s.Index.Check(q)
+	a := s.answer(&v, scope)
+	if s.Rules != nil {
+		a.Rules = s.Rules.Explain(s.Index.CaseOf(q, &v))
+	}
+	return a
+}
+
+func question(n phone.Number, scope consent.Scope) check.Question {
+	return check.Question{Number: n, Brand: []byte(scope.Brand), Purpose: []byte(scope.Purpose), Channel: scope.Channel}
+}
+
+func (s *console) answer(v *check.Verdict, scope consent.Scope) answer {
 	a := answer{Scope: scope, Outcome: v.Outcome.String(), ChangesAt: v.ChangesAt, NextAt: v.NextAllowedAt}
 	for _, name := range gateNames {
 		a.Gates = append(a.Gates, gate{Name: name, Passed: true})

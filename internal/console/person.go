@@ -154,7 +154,7 @@ func (s *console) person(v *visit, p who) (personPage, error) {
 		page.Standings = append(page.Standings, st)
 	}
 	if c := page.Choices.Scope; c.Brand != "" && c.Concrete() && v.caller.For(c.Brand) {
-		a := s.ask(p.Number, c)
+		a := s.askInFull(p.Number, c)
 		page.Asked = &a
 	}
 	if page.Choices.Scope.Brand == "" {
