@@ -124,14 +124,18 @@ func (s *console) decideConflict(v *visit) error {
 	if h.Record.Conflict != grant {
 		return v.done("/console/conflicts", "unchanged") // somebody else was faster
 	}
+	tooEarly := invalid("effective_at", "the person's yes must be later than the no that stands against it")
 	report, code, err := s.decision(v, f, grant)
+	if err == nil && report.Act.Grants() && !report.EffectiveAt.After(h.Record.RestrictedAt) {
+		err = tooEarly // an entry that has no effect would say that it was accepted
+	}
 	if err == nil {
 		report.Number = subject.Number.String()
 		report.Brand, report.Purpose, report.Channel = h.Scope.Brand, h.Scope.Purpose, h.Scope.Channel
 		var result act.Result
 		result, err = s.tell(v, report)
 		if err == nil && (result.Outcome == ledger.Superseded || result.Outcome == ledger.Conflicting) {
-			err = invalid("effective_at", "the person's yes must be later than the no that stands against it")
+			err = tooEarly // a no that covers more than this scope
 		}
 	}
 	if err != nil {

@@ -340,7 +340,11 @@ func TestAConflictIsAcceptedWithEvidenceOrDismissed(t *testing.T) {
 	after := f.now().Add(-24 * time.Hour).UTC().Format("2006-01-02T15:04")
 	decide(queue, "decision", "accept", "source", "paper", "effective_at", after).Status(422).Says("say what shows")
 	decide(queue, "decision", "accept", "source", "import", "effective_at", after, "evidence", "x").Status(422)
+	head := f.head()
 	decide(queue, "decision", "accept", "source", "paper", "effective_at", before, "evidence", "form 7").Status(422).Says("must be later than the no")
+	if f.head() != head {
+		t.Error("what was refused left an entry that says it was accepted")
+	}
 	queue = b.Get("/console/conflicts")
 	decide(queue, "decision", "accept", "source", "paper", "effective_at", after, "evidence", "form 7").Status(200).Says("Accepted").Lacks("202-555-0123")
 	if got := f.status(alice); got != consent.StatusGranted {
