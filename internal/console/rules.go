@@ -41,7 +41,7 @@ type changeRow struct {
 
 type switchRow struct {
 	policy.Switch
-	Relaxed bool
+	Taken bool // the relaxed reading holds
 }
 
 var needWords = []string{"no_objection", "implied", "soft_opt_in", "express", "express_written"}

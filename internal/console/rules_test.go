@@ -12,7 +12,7 @@ import (
 func TestRulesAreReadChangedAndTakenBack(t *testing.T) {
 	f := start(t)
 	b := f.as(access.Compliance)
-	b.Get("/console/rules").Status(200).Says("not legal advice", "United States, federal", "Nothing was changed", "Take the relaxed reading")
+	b.Get("/console/rules").Status(200).Says("not legal advice", "United States, federal", "Nothing was changed", "Take the relaxed reading", "The exception covers SMS too").Lacks("</b> false")
 	b.Get("/console/rules/us").Status(200).Says("us.hours_marketing", "47 CFR 64.1200")
 	b.Get("/console/rules/nowhere").Status(http.StatusNotFound)
 
