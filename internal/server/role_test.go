@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"github.com/consentline/consentline/internal/check"
 	"github.com/consentline/consentline/internal/consent"
 	"github.com/consentline/consentline/internal/server"
+	"github.com/consentline/consentline/internal/store"
 	"github.com/consentline/consentline/internal/testkit/pgtest"
 )
 
@@ -30,7 +32,7 @@ func TestTheOwnerMigratesAndTheNodesRoleServes(t *testing.T) {
 		}
 	}
 	node := as("consentline_node")
-	if s, err := server.Open(ctx, node); err == nil || !strings.Contains(err.Error(), "bring the schema from 0") {
+	if s, err := server.Open(ctx, node); !errors.Is(err, store.ErrForbidden) || !strings.Contains(err.Error(), "run consentline migrate as the one that owns it") {
 		if err == nil {
 			closing(t, s)
 		}

@@ -43,6 +43,9 @@ func MigrateTo(ctx context.Context, db DB, latest int) error {
 	}
 	for {
 		done, err := migrateOne(ctx, db, files)
+		if errors.Is(err, ErrForbidden) {
+			return fmt.Errorf("this role may not change the schema, run consentline migrate as the one that owns it: %w", err)
+		}
 		if err != nil || done {
 			return err
 		}

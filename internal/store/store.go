@@ -88,6 +88,9 @@ var ErrFull = errors.New("the storage is full")
 // ErrFailing says that the storage could not be read or written; whether it recovers is for its owner to see.
 var ErrFailing = errors.New("the storage fails")
 
+// ErrForbidden says that the role may not do what was asked of the database, and nothing was written.
+var ErrForbidden = errors.New("the database's role may not do this")
+
 // ErrUnavailable says that the database takes no work for the moment, or not in time, and that nothing was written: it
 // starts or stops, has no connection left, or others were in the way for too long. Trying again is right.
 var ErrUnavailable = errors.New("the database is not available")

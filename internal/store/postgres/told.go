@@ -31,6 +31,8 @@ func kindOf(err error) error {
 		switch pg.Code {
 		case "53100": // disk full
 			return store.ErrFull
+		case "42501":
+			return store.ErrForbidden
 		case "58030", "XX001", "XX002": // input/output error, damaged data, damaged index
 			return store.ErrFailing
 		case "53000", "53200", "53300", "53400", // out of resources, memory, connections, a configured limit
