@@ -70,7 +70,9 @@ type examination struct {
 
 // Run examines, tells, and fails if anything is wrong.
 func (c *doctorCmd) Run(ctx context.Context, a *App) error {
-	if _, err := os.Stat(c.Data); err != nil {
+	if _, err := os.Stat(c.Data); errors.Is(err, fs.ErrNotExist) {
+		return &exitError{exitUsage, fmt.Errorf("there is no data directory %s: name the server's with --data", c.Data)}
+	} else if err != nil {
 		return &exitError{exitUsage, err}
 	}
 	e := &examination{cmd: c, app: a, dir: c.Data}
@@ -126,7 +128,7 @@ func (e *examination) keyFile() finding {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return wrong(name, "there is none", "put "+path+" back from its backup: without it the data cannot be read")
+		return wrong(name, "there is none", "put "+path+" back from its backup, without it the data cannot be read; or name the file that the nodes share with --master-key")
 	case err != nil:
 		return wrong(name, err, "")
 	case info.Mode().Perm()&0o077 != 0:

@@ -17,10 +17,13 @@ func (e *examination) database(ctx context.Context) {
 		return
 	}
 	e.add(good(name, "%s; it keeps what it acknowledges: fsync, full_page_writes and synchronous_commit are on", x.Database), schemaToBe(x.Migration))
-	if !x.Current() {
+	switch whole := x.Current() && x.Deployment != ""; {
+	case !whole && x.Lost != nil:
+		e.add(continuity(x))
 		return
-	}
-	if x.Deployment == "" {
+	case !x.Current():
+		return
+	case !whole:
 		e.add(finding{Name: "ledger", State: stateWarning, Detail: "there is none yet", Remedy: "start a server on it, or transfer one into it"})
 		return
 	}
@@ -49,9 +52,12 @@ func ofKey(err error) finding {
 func continuity(x server.Examination) finding {
 	const name = "continuity"
 	var lost *server.LostEntriesError
+	var other *server.OtherLedgerError
 	switch {
 	case errors.As(x.Lost, &lost):
 		return wrong(name, fmt.Sprintf("entry %d, which this node had applied, is missing or another; the database ends at entry %d", lost.Entry, lost.Head), lost.Remedy())
+	case errors.As(x.Lost, &other):
+		return wrong(name, fmt.Sprintf("it is not ledger %s, which this data directory has served up to entry %d", other.Known, other.Entry), other.Remedy())
 	case x.Lost != nil:
 		return wrong(name, x.Lost, "")
 	}

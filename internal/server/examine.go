@@ -16,7 +16,7 @@ type Examination struct {
 	Deployment string // empty: there is no ledger yet
 	KeyError   error  // why the master key is not the deployment's
 	Moved      error  // that a transfer keeps it from being served
-	Lost       error  // that it lacks entries which this data directory knows of
+	Lost       error  // that it lacks entries which this data directory knows of, or is another ledger
 
 	Head, LogSize, Checkpoint uint64 // the last entry; how many the tree and the newest checkpoint cover
 	Nodes                     int    // rows of nodes: those that run, and those that ended within the last hours
@@ -26,6 +26,7 @@ type Examination struct {
 // opened at all.
 func Examine(ctx context.Context, c Config) (x Examination, err error) {
 	x.Migration, err = migrating(ctx, c, withoutKey, func(db store.DB, m Migration) error {
+		x.Lost = lost(ctx, db, filepath.Join(c.DataDir, reachedFile))
 		if !m.Current() {
 			return nil
 		}
@@ -58,7 +59,6 @@ func (x *Examination) read(ctx context.Context, db store.DB, c Config) error {
 	if x.KeyError = keyOf(ctx, db, c); x.KeyError != nil && x.Deployment == "" {
 		x.KeyError = nil // one is made with the ledger
 	}
-	x.Lost = lost(ctx, db, filepath.Join(c.DataDir, reachedFile))
 	return nil
 }
 
