@@ -135,9 +135,13 @@ func (k *connector) profiles(t *sync.Told) (out []resource) {
 	return out
 }
 
+// notPast is how long ago a time has to be to be past by Klaviyo's clock too. More would date a yes before a no that the
+// person took back at once.
+const notPast = 5 * time.Second
+
 // given is when a consent was given: Klaviyo takes no time that is not past, whoever's clock is ahead.
 func (k *connector) given(c *sync.Change) time.Time {
-	at, latest := c.Record.GrantedAt, k.Now().Add(-time.Minute)
+	at, latest := c.Record.GrantedAt, k.Now().Add(-notPast)
 	if at.After(latest) {
 		at = latest
 	}
