@@ -48,8 +48,8 @@ func (c *Calls) Limits() Limits {
 	return Limits{Batch: max(c.Granted, c.Denied, 1), InFlight: c.Pace.InFlight}
 }
 
-// wait waits until the system may be called.
-func (c *Calls) wait(ctx context.Context) error {
+// Wait waits until the system may be called. Deliver does so itself; whoever lists the system does before each call.
+func (c *Calls) Wait(ctx context.Context) error {
 	c.once.Do(func() {
 		c.rate = rate.NewLimiter(rate.Inf, 1)
 		if c.Pace.PerSecond > 0 {
@@ -124,7 +124,7 @@ func (d *delivery) part(ctx context.Context, t Told, of []int) error {
 }
 
 func (d *delivery) send(ctx context.Context, t Told, of []int) error {
-	if err := d.wait(ctx); err != nil {
+	if err := d.Wait(ctx); err != nil {
 		return err
 	}
 	t.People = make([]*Change, len(of))

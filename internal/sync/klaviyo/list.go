@@ -40,6 +40,9 @@ func (k *connector) List(ctx context.Context, fn func(sync.Listed) error) error 
 }
 
 func (k *connector) page(ctx context.Context, of sync.Mapped, cursor string, fn func(sync.Listed) error) (next string, err error) {
+	if err := k.Wait(ctx); err != nil {
+		return "", err
+	}
 	list, kind := place(of.Value)
 	query := url.Values{
 		"additional-fields[profile]": {"subscriptions"}, "fields[profile]": {"phone_number,subscriptions"}, "page[size]": {"100"},

@@ -95,6 +95,9 @@ type subscribers struct {
 // List implements sync.Listing: the shop's subscribers.
 func (p *connector) List(ctx context.Context, fn func(sync.Listed) error) error {
 	for page := 1; ; page++ {
+		if err := p.Wait(ctx); err != nil {
+			return err
+		}
 		answer, err := p.call(ctx, http.MethodGet, "/api/v2/subscribers?sort=created_at__asc&page="+strconv.Itoa(page), nil)
 		if err != nil {
 			return err
