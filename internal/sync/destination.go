@@ -123,6 +123,17 @@ func (c *Config) Setting(name, otherwise string) string {
 	return otherwise
 }
 
+// Yes reads a setting that is yes or no; no if none is given.
+func (c *Config) Yes(name string) (bool, error) {
+	switch c.Settings[name] {
+	case "yes":
+		return true, nil
+	case "", "no":
+		return false, nil
+	}
+	return false, &InvalidError{name, "want yes or no"}
+}
+
 // Kind is a kind of destination.
 type Kind struct {
 	Name string

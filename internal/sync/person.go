@@ -1,8 +1,6 @@
 package sync
 
-import (
-	"encoding/hex"
-)
+import "encoding/hex"
 
 // PersonIDDoc is what operators are told of the setting person_id.
 const PersonIDDoc = "by what people are known there: number, their number in E.164, or subject, their subject ID here; number if none is given"

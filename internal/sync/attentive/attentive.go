@@ -46,13 +46,13 @@ func open(c sync.Config) (sync.Connector, error) {
 	if err != nil {
 		return nil, err
 	}
-	ask := c.Settings["ask"]
-	if ask != "" && ask != "yes" && ask != "no" {
-		return nil, &sync.InvalidError{Field: "ask", Reason: "want yes or no"}
+	ask, err := c.Yes("ask")
+	if err != nil {
+		return nil, err
 	}
 	a := &connector{
 		base: strings.TrimRight(c.Setting("base_url", "https://api.attentivemobile.com"), "/"), token: c.Secrets["access_token"],
-		silent: ask != "yes", clients: c.Clients,
+		silent: !ask, clients: c.Clients,
 	}
 	a.Calls = sync.Calls{Mapping: m, Now: c.Now, Granted: 1, Denied: 1, Send: a.send, Pace: sync.Limits{InFlight: 4, PerSecond: 5, Burst: 5}}
 	return a, nil

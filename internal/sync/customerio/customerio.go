@@ -62,13 +62,13 @@ func open(c sync.Config) (sync.Connector, error) {
 	if err != nil {
 		return nil, err
 	}
-	existing := c.Settings["only_existing"]
-	if existing != "" && existing != "yes" && existing != "no" {
-		return nil, &sync.InvalidError{Field: "only_existing", Reason: "want yes or no"}
+	existing, err := c.Yes("only_existing")
+	if err != nil {
+		return nil, err
 	}
 	return &connector{
 		base: strings.TrimRight(c.Setting("base_url", "https://track.customer.io"), "/"), site: c.Settings["site_id"], key: c.Secrets["api_key"],
-		person: person, existing: existing == "yes", mapping: m, clients: c.Clients, now: c.Now,
+		person: person, existing: existing, mapping: m, clients: c.Clients, now: c.Now,
 	}, nil
 }
 

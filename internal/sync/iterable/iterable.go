@@ -21,6 +21,7 @@ var Kind = sync.Kind{
 	Settings: []sync.Setting{
 		{Name: "api_key", Doc: "a server-side API key of the project", Required: true, Secret: true},
 		{Name: "person_id", Doc: sync.PersonIDDoc},
+		{Name: "only_existing", Doc: "yes: add nobody whom Iterable does not know; otherwise they are added, so that a no is there before they are"},
 		{Name: "base_url", Doc: "another address than https://api.iterable.com, such as https://api.eu.iterable.com"},
 	},
 	Mapping: sync.MappingDoc + "; its values are subscription groups, such as messageType/5342, messageChannel/48 or emailList/117",
@@ -36,6 +37,7 @@ type connector struct {
 	sync.Calls
 	base, key string
 	person    sync.PersonID
+	existing  bool
 	clients   sync.Clients
 }
 
@@ -56,7 +58,14 @@ func open(c sync.Config) (sync.Connector, error) {
 	if err != nil {
 		return nil, err
 	}
-	i := &connector{base: strings.TrimRight(c.Setting("base_url", "https://api.iterable.com"), "/"), key: c.Secrets["api_key"], person: person, clients: c.Clients}
+	existing, err := c.Yes("only_existing")
+	if err != nil {
+		return nil, err
+	}
+	i := &connector{
+		base: strings.TrimRight(c.Setting("base_url", "https://api.iterable.com"), "/"), key: c.Secrets["api_key"],
+		person: person, existing: existing, clients: c.Clients,
+	}
 	i.Calls = sync.Calls{Mapping: m, Now: c.Now, Granted: maxUsers, Denied: maxUsers, Send: i.send, Pace: sync.Limits{InFlight: 2, PerSecond: 5, Burst: 5}}
 	return i, nil
 }
@@ -68,8 +77,7 @@ type user struct {
 	Fields   map[string]string `json:"dataFields"`
 }
 
-// send makes sure that the people are there and then tells what they said: a no to somebody who is not there yet would be
-// lost, and what they said nothing to would hold when they come.
+// send tells what people said, once they are there: a no to somebody who is not there yet would be lost.
 func (i *connector) send(ctx context.Context, t sync.Told) error {
 	var users []user
 	var ids []string
@@ -81,8 +89,10 @@ func (i *connector) send(ctx context.Context, t sync.Told) error {
 			ids = append(ids, id)
 		}
 	}
-	if err := i.call(ctx, http.MethodPost, "/api/users/bulkUpdate", map[string]any{"users": users}); err != nil {
-		return err
+	if !i.existing {
+		if err := i.call(ctx, http.MethodPost, "/api/users/bulkUpdate", map[string]any{"users": users}); err != nil {
+			return err
+		}
 	}
 	action := "unsubscribe"
 	if t.Granted {

@@ -124,10 +124,25 @@ func TestAFailureThatIsHiddenInASuccessIsFound(t *testing.T) {
 	}
 }
 
+func TestNobodyIsAddedUnlessThatIsWanted(t *testing.T) {
+	p := newProject()
+	p.phone[synctest.Number(0)] = synctest.Number(0)
+	d := destination
+	d.Settings = map[string]string{"only_existing": "yes"}
+	errs := synctest.Serve(t, p).Connect(t, iterable.Kind, d).Deliver(context.Background(), []sync.Change{
+		synctest.Change(0, synctest.Texts, consent.Withdrawn), synctest.Change(1, synctest.Texts, consent.Withdrawn),
+	})
+	synctest.Expect(t, errs, "taken", "refused")
+	if len(p.phone) != 1 || p.would(synctest.Number(0), synctest.Texts) != "no" {
+		t.Errorf("it knows %d people", len(p.phone))
+	}
+}
+
 func TestADefinitionThatCannotBeIsRefused(t *testing.T) {
 	for field, d := range map[string]sync.Destination{
-		"mapping":   {Mapping: map[string]string{synctest.Texts.String(): "5342"}},
-		"person_id": {Mapping: destination.Mapping, Settings: map[string]string{"person_id": "email"}},
+		"mapping":       {Mapping: map[string]string{synctest.Texts.String(): "5342"}},
+		"only_existing": {Mapping: destination.Mapping, Settings: map[string]string{"only_existing": "perhaps"}},
+		"person_id":     {Mapping: destination.Mapping, Settings: map[string]string{"person_id": "email"}},
 	} {
 		var invalid *sync.InvalidError
 		if _, err := iterable.Kind.New(sync.Config{Destination: d}); !errors.As(err, &invalid) || invalid.Field != field {
