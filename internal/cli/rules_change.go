@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -211,9 +212,37 @@ func termsOf(change map[string]any) string {
 	var terms []string
 	for name, v := range change {
 		if name != "id" {
-			terms = append(terms, fmt.Sprintf("%s=%v", name, v))
+			terms = append(terms, name+"="+termText(v))
 		}
 	}
 	slices.Sort(terms)
 	return strings.Join(terms, " ")
+}
+
+// byDay orders names, those of weekdays as the week runs.
+func byDay(a, b string) int {
+	const week = "mon tue wed thu fri sat sun"
+	if i, j := strings.Index(week, a), strings.Index(week, b); i != j {
+		return i - j
+	}
+	return strings.Compare(a, b)
+}
+
+// termText writes a term as the flags take it: a list with commas, the hours of a week day by day.
+func termText(v any) string {
+	switch v := v.(type) {
+	case []any:
+		var parts []string
+		for _, one := range v {
+			parts = append(parts, termText(one))
+		}
+		return strings.Join(parts, ",")
+	case map[string]any:
+		var parts []string
+		for _, name := range slices.SortedFunc(maps.Keys(v), byDay) {
+			parts = append(parts, name+"="+termText(v[name]))
+		}
+		return strings.Join(parts, ";")
+	}
+	return fmt.Sprint(v)
 }

@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/consentline/consentline/internal/server"
 )
 
 func TestRulesCanBeReadBeforeThereIsALedger(t *testing.T) {
@@ -62,4 +64,19 @@ func TestPacksAreJudgedForPrograms(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &test); err != nil || test.Examples != 1 || len(test.Otherwise) != 1 || test.Otherwise[0].Line != 1 || test.Otherwise[0].Got == "" {
 		t.Errorf("%v: %+v", err, test)
 	}
+}
+
+func TestChangesAreListedAsTheFlagsTakeThem(t *testing.T) {
+	dir := t.TempDir()
+	s, err := server.Open(t.Context(), server.Config{DataDir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	run(t, 0, "rules", "override", "evenings", "--rule", "us.hours_marketing", "--week", "tue=10:00-18:00;mon=10:00-18:00", "--data", dir)
+	run(t, 0, "rules", "ban", "storm", "--region", "US-FL", "--class", "marketing,transactional", "--reason", "Storm", "--data", dir)
+	out, _ := run(t, 0, "rules", "changes", "--data", dir)
+	in(t, out, "week=mon=10:00-18:00;tue=10:00-18:00", "classes=marketing,transactional")
 }
