@@ -52,9 +52,33 @@ func (r *Rules) Explain(q *Question) (list []Ruling) {
 			}
 		}
 	}
+	for _, i := range r.takenAway(&s) {
+		if judged.add(i) {
+			list = append(list, Ruling{Rule: i, Result: Lifted, Evidence: "taken away by the operator"})
+		}
+	}
 	for _, i := range r.speaking(&s) {
 		if r.compiled[i].kind > KindDuty && judged.add(i) {
 			list = append(list, Ruling{Rule: i, Result: Informs})
+		}
+	}
+	return list
+}
+
+// takenAway lists the overrides by which rules of the candidate jurisdictions do not hold at the scene's moment.
+func (r *Rules) takenAway(s *scene) (list []RuleIndex) {
+	for _, region := range s.members(r) {
+		for _, p := range r.jurisdictions[region].chain {
+			for _, rule := range p.Rules {
+				if !rule.appliesTo(s.q.Channel, s.q.Class, s.q.Contact) {
+					continue
+				}
+				for _, form := range r.copies[r.byID[rule.ID]] {
+					if r.disabled(form, interval{s.now, s.now + 1}) && s.concerns(r, &r.compiled[form]) {
+						list = append(list, form)
+					}
+				}
+			}
 		}
 	}
 	return list

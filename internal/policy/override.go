@@ -179,6 +179,7 @@ func (o *Override) told() string {
 func (o *Override) apply(rule *Rule) (form *Rule, looser bool, err error) {
 	changed := *rule
 	changed.Note = strings.TrimSpace(o.told() + " " + rule.Note)
+	changed.Verified = false // its source says what the rule was
 	if o.Disable {
 		if o.Requires != nil || o.Max != nil || o.Period != nil || o.Week != nil || o.OnHoliday != nil || o.Required != nil {
 			return nil, false, errors.New("a disabled rule has no other terms")

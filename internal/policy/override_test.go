@@ -218,3 +218,37 @@ func TestBansThatCannotStand(t *testing.T) {
 		}
 	}
 }
+
+// An override is the operator's text and not the source's, and one that takes a rule away leaves it to be seen.
+func TestOverridesShowInWhatIsExplained(t *testing.T) {
+	noon := at(t, "America/New_York", "2026-11-18T12:00")
+	r, err := builtIn.With(Changes{Overrides: []Override{
+		{Rule: "us-fl.hours", Actor: "ann", Reason: "counsel", Disable: true, Until: noon.Add(time.Hour)},
+		{Rule: "us-fl.cap", Actor: "ann", Max: pointer(2)},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := func(when time.Time) map[string]Ruling {
+		q := plainAllow(t, 13055550123)
+		q.At = when
+		found := map[string]Ruling{}
+		for _, f := range r.Explain(q) {
+			if f.Rule != NoRuleIndex {
+				found[r.Rule(f.Rule).ID] = f
+			}
+		}
+		return found
+	}
+	during, after := told(noon), told(noon.Add(time.Hour))
+	hours := during["us-fl.hours"]
+	if hours.Result != Lifted || hours.Evidence != "taken away by the operator" || !strings.Contains(r.Rule(hours.Rule).Note, "ann: counsel") {
+		t.Errorf("the disabled rule is told as %v %q", hours.Result, hours.Evidence)
+	}
+	if got := after["us-fl.hours"]; got.Result != Passed || !r.Rule(got.Rule).Verified {
+		t.Errorf("after the override the rule is told as %v", got.Result)
+	}
+	if limit := r.Rule(during["us-fl.cap"].Rule); limit.Cap.Max != 2 || limit.Verified {
+		t.Errorf("a cap of the operator's of %d contacts is told as verified: %v", limit.Cap.Max, limit.Verified)
+	}
+}

@@ -51,7 +51,7 @@ func (e *edition) gate(f *policy.Ruling, versions map[string]string) Gate {
 		return g
 	}
 	verified := r.Verified
-	g.Gate, g.Rule, g.Requires, g.Citation, g.Source = r.Kind.String(), r.ID, r.Statement(), r.Citation, r.Source
+	g.Gate, g.Rule, g.Requires, g.Citation, g.Source = r.Kind.String(), r.ID, statement(e.rules, f.Rule), r.Citation, r.Source
 	g.Pack, g.Version, g.Verified, g.Changed = r.Pack, versions[r.Pack], &verified, e.rules.Changed(f.Rule)
 	return g
 }

@@ -118,10 +118,7 @@ func (b *Book) edit(rules *policy.Rules) (*edition, error) {
 	cited := *b.cited.Load()
 	e := &edition{rules: rules, index: make([]check.RuleIndex, len(rules.All())), countedFor: countedFor(rules)}
 	for i, rule := range rules.All() {
-		c := citation{rule.ID, rule.Citation, rule.Pack, versions[rule.Pack], rule.Statement(), rule.Verified}
-		if rule.Note != "" && rules.Changed(policy.RuleIndex(i)) {
-			c.statement += " (" + rule.Note + ")"
-		}
+		c := citation{rule.ID, rule.Citation, rule.Pack, versions[rule.Pack], statement(rules, policy.RuleIndex(i)), rule.Verified}
 		index, known := b.known[c]
 		if !known {
 			if len(cited) > math.MaxUint16 {
@@ -135,6 +132,15 @@ func (b *Book) edit(rules *policy.Rules) (*edition, error) {
 	b.cited.Store(&cited)
 	e.name()
 	return e, nil
+}
+
+// statement says what a rule asks, and of one that the operator made or changed, who did so and why.
+func statement(rules *policy.Rules, i policy.RuleIndex) string {
+	rule := rules.Rule(i)
+	if rule.Note != "" && rules.Changed(i) {
+		return rule.Statement() + " (" + rule.Note + ")"
+	}
+	return rule.Statement()
 }
 
 // name prepares what verdicts tell of places. The first of each is none.
