@@ -76,6 +76,24 @@ func (s *Set) classify(in Input) Result {
 	}
 	m := s.tokenise(text, in.Text)
 	defer m.release()
+	r := s.means(m, in)
+	if r.Label != None {
+		return r
+	}
+	joined, ok := m.staccato()
+	if !ok {
+		return r
+	}
+	again := s.tokenise(joined, joined)
+	defer again.release()
+	if o := s.means(again, in); o.Label == OptOut {
+		return o
+	}
+	return r
+}
+
+// means reads a message that was cut into tokens.
+func (s *Set) means(m *message, in Input) Result {
 	if len(m.tokens) == 0 {
 		return Result{Label: None}
 	}
