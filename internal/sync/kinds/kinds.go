@@ -6,6 +6,7 @@ import (
 	"github.com/consentline/consentline/internal/sync/attentive"
 	"github.com/consentline/consentline/internal/sync/braze"
 	"github.com/consentline/consentline/internal/sync/customerio"
+	"github.com/consentline/consentline/internal/sync/dynamics"
 	"github.com/consentline/consentline/internal/sync/hubspot"
 	"github.com/consentline/consentline/internal/sync/identify"
 	"github.com/consentline/consentline/internal/sync/iterable"
@@ -24,6 +25,7 @@ var All = []sync.Kind{
 	attentive.Kind,
 	braze.Kind,
 	customerio.Kind,
+	dynamics.Kind,
 	hubspot.Kind,
 	iterable.Kind,
 	klaviyo.Kind,
