@@ -50,6 +50,12 @@ func (p Policy) Client() *http.Client {
 	}
 }
 
+// Dial connects as the policy allows, for protocols other than HTTP.
+func (p Policy) Dial(ctx context.Context, network, address string) (net.Conn, error) {
+	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second, ControlContext: p.control}
+	return dialer.DialContext(ctx, network, address)
+}
+
 // control sees the address itself, after the name was resolved: a name that is public when it is looked at and private
 // when it is connected to gets no further (DNS rebinding, OWASP SSRF Prevention Cheat Sheet).
 func (p Policy) control(_ context.Context, _, address string, _ syscall.RawConn) error {

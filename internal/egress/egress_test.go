@@ -46,6 +46,24 @@ func TestANameThatLeadsInsideIsRefused(t *testing.T) {
 	}
 }
 
+func TestOtherProtocolsAreGuardedToo(t *testing.T) {
+	inside := httptest.NewServer(http.NotFoundHandler())
+	defer inside.Close()
+	address := inside.Listener.Addr().String()
+	var refused *egress.RefusedError
+	if conn, err := (egress.Policy{}).Dial(t.Context(), "tcp", address); !errors.As(err, &refused) {
+		if err == nil {
+			_ = conn.Close()
+		}
+		t.Errorf("got %v", err)
+	}
+	conn, err := egress.Policy{Allowed: loopback}.Dial(t.Context(), "tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = conn.Close()
+}
+
 func cut(url string) (host, port string, ok bool) {
 	a := netip.MustParseAddrPort(url[len("http://"):])
 	return a.Addr().String(), httpPort(a), true

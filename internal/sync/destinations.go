@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"net/http"
 	"reflect"
 	"slices"
@@ -30,6 +31,9 @@ const kindDestination = "destination"
 // Clients are the ways out that connectors take.
 type Clients struct {
 	HTTP *http.Client // guarded, see package egress
+
+	// Dial connects for protocols other than HTTP, guarded in the same way.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
 	// Checkpoint returns the log's latest signed checkpoint, empty before the first. It may be nil.
 	Checkpoint func(context.Context) string

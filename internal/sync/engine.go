@@ -3,6 +3,7 @@ package sync
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	stdsync "sync"
 	"sync/atomic"
@@ -104,6 +105,9 @@ func (e *Engine) settle(ctx context.Context, id string, seq uint64, w *windows) 
 	go func() {
 		defer close(now.ended)
 		r.run(ctx)
+		if open, ok := connector.(io.Closer); ok {
+			_ = open.Close() // what was under way has ended
+		}
 	}()
 }
 

@@ -65,7 +65,8 @@ type Limits struct {
 	Events bool
 }
 
-// Connector hands changes to one outside system. It must be safe for concurrent use and must not retry by itself.
+// Connector hands changes to one outside system. It must be safe for concurrent use and must not retry by itself. One
+// that keeps a connection opens it when it first delivers, and is an io.Closer, which is called after its last delivery.
 type Connector interface {
 	Limits() Limits
 

@@ -10,8 +10,10 @@ import (
 	"github.com/consentline/consentline/internal/sync/hubspot"
 	"github.com/consentline/consentline/internal/sync/identify"
 	"github.com/consentline/consentline/internal/sync/iterable"
+	"github.com/consentline/consentline/internal/sync/kafka"
 	"github.com/consentline/consentline/internal/sync/klaviyo"
 	"github.com/consentline/consentline/internal/sync/mailchimp"
+	"github.com/consentline/consentline/internal/sync/nats"
 	"github.com/consentline/consentline/internal/sync/onetrust"
 	"github.com/consentline/consentline/internal/sync/postscript"
 	"github.com/consentline/consentline/internal/sync/salesforce"
@@ -28,8 +30,10 @@ var All = []sync.Kind{
 	dynamics.Kind,
 	hubspot.Kind,
 	iterable.Kind,
+	kafka.Kind,
 	klaviyo.Kind,
 	mailchimp.Kind,
+	nats.Kind,
 	onetrust.Kind,
 	postscript.Kind,
 	identify.RudderStack,

@@ -30,7 +30,7 @@ type alertData struct {
 func (w *connector) Alert(ctx context.Context, a sync.Alert) error {
 	id := "evt_" + a.ID
 	return w.send(ctx, id, alert{
-		SpecVersion: "1.0", ID: id, Source: w.source, Type: "com.consentline.destination.overdue.v1", Subject: a.Destination,
+		SpecVersion: "1.0", ID: id, Source: w.events.Source, Type: "com.consentline.destination.overdue.v1", Subject: a.Destination,
 		Time: ledger.FormatTime(a.At), ContentType: "application/json",
 		Data: alertData{Destination: a.Destination, Seq: a.Seq, RecordedAt: ledger.FormatTime(a.RecordedAt), AlertSeconds: int64(a.Overdue.Seconds())},
 	})

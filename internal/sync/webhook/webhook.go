@@ -12,7 +12,6 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -21,9 +20,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/consentline/consentline/internal/consent"
-	"github.com/consentline/consentline/internal/ledger"
 	"github.com/consentline/consentline/internal/sync"
+	"github.com/consentline/consentline/internal/sync/cloudevent"
 )
 
 // Kind describes the webhook for operators.
@@ -41,8 +39,7 @@ var Kind = sync.Kind{
 
 type connector struct {
 	url     string
-	source  string
-	numbers bool
+	events  cloudevent.Maker
 	secrets [][]byte
 	key     ed25519.PrivateKey
 	clients sync.Clients
@@ -51,7 +48,7 @@ type connector struct {
 
 func open(c sync.Config) (sync.Connector, error) {
 	w := &connector{
-		url: c.Settings["url"], source: "/destinations/" + c.ID, numbers: c.Numbers, clients: c.Clients, now: c.Now,
+		url: c.Settings["url"], events: cloudevent.NewMaker(&c), clients: c.Clients, now: c.Now,
 	}
 	at, err := url.Parse(w.url)
 	if err != nil || at.Host == "" || at.Scheme != "https" && at.Scheme != "http" || at.User != nil {
@@ -91,57 +88,6 @@ func decode(text, prefix string, least, most int) ([]byte, error) {
 // Limits wants each act by itself. What is about one number stays in order.
 func (w *connector) Limits() sync.Limits { return sync.Limits{Batch: 1, InFlight: 16, Events: true} }
 
-// event is a CloudEvents 1.0 object in its JSON format.
-type event struct {
-	SpecVersion string `json:"specversion"`
-	ID          string `json:"id"`
-	Source      string `json:"source"`
-	Type        string `json:"type"`
-	Subject     string `json:"subject"`
-	Time        string `json:"time"`
-	ContentType string `json:"datacontenttype"`
-	Sequence    string `json:"sequence"` // of the extension "sequence": compares as text
-	Data        data   `json:"data"`
-}
-
-type data struct {
-	Brand       consent.BrandID   `json:"brand"`
-	Purpose     consent.PurposeID `json:"purpose"`
-	Channel     consent.Channel   `json:"channel"`
-	Act         consent.Kind      `json:"act,omitempty"`
-	Status      consent.Status    `json:"status"` // how it stands when this is sent
-	Source      consent.Source    `json:"source"`
-	EffectiveAt string            `json:"effective_at"`
-	RecordedAt  string            `json:"recorded_at"`
-	Seq         uint64            `json:"seq"`
-	PhoneNumber string            `json:"phone_number,omitempty"`
-	Checkpoint  string            `json:"checkpoint,omitempty"` // of the log, signed; the act may be newer than it
-}
-
-func (w *connector) event(ctx context.Context, c *sync.Change) event {
-	now := w.now()
-	d := data{
-		Brand: c.Scope.Brand, Purpose: c.Scope.Purpose, Channel: c.Scope.Channel, Act: c.Act.Kind, Status: c.Status(now), Source: c.Act.Source,
-		EffectiveAt: ledger.FormatTime(c.Act.EffectiveAt), RecordedAt: ledger.FormatTime(c.RecordedAt), Seq: c.Seq,
-	}
-	kind := d.Act.String()
-	if c.Act.Kind == consent.NoKind { // of a backfill, which tells how things stand
-		kind, d.EffectiveAt, d.RecordedAt = "state", ledger.FormatTime(c.Record.LastEffectiveAt()), ledger.FormatTime(now)
-		d.Act, d.Source = consent.NoKind, c.Record.Source
-	}
-	if w.numbers {
-		d.PhoneNumber = c.Number.String()
-	}
-	if w.clients.Checkpoint != nil {
-		d.Checkpoint = w.clients.Checkpoint(ctx)
-	}
-	return event{
-		SpecVersion: "1.0", ID: "evt_" + c.ID, Source: w.source, Type: "com.consentline.consent." + kind + ".v1",
-		Subject: hex.EncodeToString(c.Subject[:]), Time: d.RecordedAt, ContentType: "application/json",
-		Sequence: fmt.Sprintf("%020d", c.Seq), Data: d,
-	}
-}
-
 // Deliver posts one event.
 func (w *connector) Deliver(ctx context.Context, changes []sync.Change) []error {
 	out := make([]error, len(changes))
@@ -152,7 +98,7 @@ func (w *connector) Deliver(ctx context.Context, changes []sync.Change) []error 
 }
 
 func (w *connector) post(ctx context.Context, c *sync.Change) error {
-	e := w.event(ctx, c)
+	e := w.events.Of(ctx, c)
 	return w.send(ctx, e.ID, e)
 }
 
@@ -167,7 +113,7 @@ func (w *connector) send(ctx context.Context, id string, event any) error {
 		return err
 	}
 	stamp := strconv.FormatInt(w.now().Unix(), 10)
-	req.Header.Set("Content-Type", "application/cloudevents+json")
+	req.Header.Set("Content-Type", cloudevent.ContentType)
 	req.Header.Set("webhook-id", id)
 	req.Header.Set("webhook-timestamp", stamp)
 	req.Header.Set("webhook-signature", w.sign(id, stamp, body))
