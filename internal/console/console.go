@@ -27,6 +27,7 @@ import (
 	"github.com/consentline/consentline/internal/session"
 	"github.com/consentline/consentline/internal/signon"
 	"github.com/consentline/consentline/internal/suppression"
+	"github.com/consentline/consentline/internal/sync"
 	"github.com/consentline/consentline/internal/transparency"
 )
 
@@ -49,6 +50,7 @@ type Config struct {
 	Inbox    *inbound.Inbox
 	OptIns   *optin.Requests
 	Erasures *preference.Erasures
+	Sync     *sync.Engine
 	Now      func() time.Time
 	Log      *slog.Logger
 

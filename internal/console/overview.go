@@ -26,6 +26,7 @@ type overviewPage struct {
 	Expiring   []expiringRow
 	Answers    []answersRow // of all brands; empty for those who see some brands only
 	Answered   int
+	Steps      []stepRow // empty for those who see some brands only
 	CountedAt  time.Time
 	Head, Size uint64
 	Root       string
@@ -81,6 +82,9 @@ func (s *console) overview(v *visit) error {
 	}
 	s.readCounts(v, &page)
 	if err := s.readAnswers(v, &page); err != nil {
+		return err
+	}
+	if err := s.readSteps(v, &page); err != nil {
 		return err
 	}
 	lease := s.Index.Lease()

@@ -79,7 +79,7 @@ func (s *Server) Console() http.Handler {
 	return console.New(console.Config{
 		Ledger: s.Ledger, Index: s.Index, Catalog: s.Catalog, Lists: s.Lists, Gate: s.Gate, Recorder: s.Recorder,
 		Tree: s.Tree, Signer: s.Signer, Sessions: s.Sessions, People: s.People, SignOn: s.SignOn, Reports: s.Reports, Links: s.Links, Forms: s.Forms,
-		Inbox: s.Conversations.Inbox, OptIns: s.Conversations.OptIns, Erasures: s.Erasures, Now: s.Now, Log: s.Log, Citations: cites, Rules: s.Rules,
+		Inbox: s.Conversations.Inbox, OptIns: s.Conversations.OptIns, Erasures: s.Erasures, Sync: s.Sync, Now: s.Now, Log: s.Log, Citations: cites, Rules: s.Rules,
 	})
 }
 
