@@ -2,6 +2,7 @@ package portal_test
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
 	"os"
 	"strings"
@@ -43,6 +44,17 @@ func TestAFormRecordsTheExactWordsAndThePageThatShowedThem(t *testing.T) {
 	f.Post("/o/news", "page", shown.Field("page"), "once", shown.Field("once"), "lang", "de", "number", alice, "agree", "marketing/sms")
 	if f.head() != head {
 		t.Error("the same form sent twice left two entries")
+	}
+}
+
+func TestAFormThatNoBrowserSendsIsRefusedAndNoFailureOfOurs(t *testing.T) {
+	f := start(t)
+	f.newsletter()
+	f.record(yes(alice))
+	for _, path := range []string{"/o/news", f.link(alice)} {
+		r := f.Form(path, "same-origin")
+		r.Body, r.ContentLength = io.NopCloser(strings.NewReader("number=%zz")), -1
+		f.Do(r).Status(http.StatusBadRequest).Says("Nothing was changed")
 	}
 }
 

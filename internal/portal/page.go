@@ -8,6 +8,7 @@ import (
 	"html/template"
 	"net"
 	"net/http"
+	"net/url"
 	"path"
 	"strings"
 	"sync"
@@ -101,6 +102,7 @@ var errTooMany = errors.New("too many forms from one address")
 func (p *portal) fail(v *visit, err error) {
 	status, title, text := http.StatusInternalServerError, "error.title", "error"
 	var tooLarge *http.MaxBytesError
+	var garbled url.EscapeError
 	switch {
 	case errors.Is(err, preference.ErrExpired):
 		status, title, text = http.StatusGone, "link.ended.title", "link.ended"
@@ -114,6 +116,8 @@ func (p *portal) fail(v *visit, err error) {
 		status, title, text = http.StatusTooManyRequests, "error.title", "error.many"
 	case errors.As(err, &tooLarge):
 		status, title, text = http.StatusRequestEntityTooLarge, "error.title", "error"
+	case errors.As(err, &garbled):
+		status = http.StatusBadRequest
 	case v.Context().Err() != nil:
 		return // the visitor has left
 	default:
