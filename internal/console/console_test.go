@@ -228,6 +228,19 @@ func TestRecordingAYesAndANoChangesTheVerdict(t *testing.T) {
 	b.Get(person+ask).Status(200).Says("The person withdrew consent.", `<span class="verdict deny">deny</span>`)
 }
 
+func TestOnlyWhatTheFormOffersIsRecorded(t *testing.T) {
+	f := startBare(t)
+	b := f.as(access.Agent)
+	path, _ := b.person(alice)
+	head := f.head()
+	fields := []string{"once", "o", "brand", "default", "purpose", "marketing", "channel", "sms", "level", "express", "script", "", "said_yes", "1"}
+	b.Post(path+"/record", append(fields, "act", "granted", "source", "system")...).Status(http.StatusUnprocessableEntity).Says("choose where")
+	b.Post(path+"/record", append(fields, "act", "expired", "source", "agent")...).Status(http.StatusUnprocessableEntity).Says("choose what")
+	if f.head() != head {
+		t.Error("it was recorded")
+	}
+}
+
 func TestAMomentThatNobodyMeantIsNotTakenForNow(t *testing.T) {
 	f := startBare(t)
 	b := f.as(access.Agent)

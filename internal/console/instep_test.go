@@ -11,17 +11,23 @@ import (
 	"github.com/consentline/consentline/internal/sync"
 )
 
-func TestTheOverviewTellsWhichSystemsAreInStep(t *testing.T) {
-	f := startBare(t)
-	b := f.as(access.Compliance)
-	b.Get("/console/").Status(200).Lacks("Kept in step")
-	_, err := f.Destinations.Create(t.Context(), "test", sync.Destination{
+// keepInStep defines a system that is to be told.
+func (f *fixture) keepInStep() {
+	f.t.Helper()
+	_, err := f.Destinations.Create(f.t.Context(), "test", sync.Destination{
 		ID: "hook", Kind: "webhook", Name: "Shop <b>", Settings: map[string]string{"url": "https://shop.example/hook"},
 		Secrets: map[string]string{"secret": "whsec_" + base64.StdEncoding.EncodeToString(make([]byte, 32))},
 	})
 	if err != nil {
-		t.Fatal(err)
+		f.t.Fatal(err)
 	}
+}
+
+func TestTheOverviewTellsWhichSystemsAreInStep(t *testing.T) {
+	f := startBare(t)
+	b := f.as(access.Compliance)
+	b.Get("/console/").Status(200).Lacks("Kept in step")
+	f.keepInStep()
 	f.record(act.Report{Number: alice, Purpose: "marketing", Channel: consent.SMS, Act: consent.Withdrawn, Source: consent.SMSReply})
 	b.Get("/console/").Status(200).Says("Kept in step", "Shop &lt;b&gt;", "behind", "owes a withdrawal since").Lacks("overdue")
 	f.pass(90 * time.Minute)

@@ -107,6 +107,7 @@ func TestInABrowserEveryPageIsForEverybody(t *testing.T) {
 		t.Fatal(err, "no conflict in the sample")
 	}
 	person := "/console/people/" + hex.EncodeToString(conflicts[0].Subject[:])
+	f.keepInStep()
 	_, secret := f.key(access.Admin)
 	c := browser.Start(t, f.http.URL)
 	look := func(paths ...string) {
@@ -120,6 +121,7 @@ func TestInABrowserEveryPageIsForEverybody(t *testing.T) {
 	signIn(c, f.http.URL, secret)
 	look(append([]string{
 		person, person + "/record?act=granted&brand=harbour-coffee&purpose=marketing&channel=sms", person + "/record?act=withdrawn", "/console/nothing",
+		person + "?brand=harbour-coffee&purpose=marketing&channel=sms",
 	}, pages...)...)
 }
 

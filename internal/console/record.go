@@ -2,6 +2,7 @@ package console
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -147,10 +148,10 @@ func (s *console) agentReport(v *visit, p who, f form) (act.Report, error) {
 	scope := scopeIn(f)
 	r.Brand, r.Purpose, r.Channel = scope.Brand, scope.Purpose, scope.Channel
 	var err error
-	if r.Act, err = consent.ParseKind(f.Value("act")); err != nil {
+	if r.Act, err = consent.ParseKind(f.Value("act")); err != nil || !slices.Contains(agentActs, r.Act) {
 		return r, invalid("act", "choose what the person said")
 	}
-	if r.Source, err = consent.ParseSource(f.Value("source")); err != nil {
+	if r.Source, err = consent.ParseSource(f.Value("source")); err != nil || !slices.Contains(agentSources, r.Source) {
 		return r, invalid("source", "choose where the person said it")
 	}
 	if r.EffectiveAt, err = f.at("effective_at"); err != nil {
