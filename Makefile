@@ -55,7 +55,9 @@ bench: build ## measure against the references and write docs/BENCHMARKS.md
 	./consentline bench --write docs/BENCHMARKS.md
 
 .PHONY: bench-nodes
-bench-nodes: tools ## measure several nodes on PostgreSQL: visible everywhere, cost at rest, joining
+bench-nodes: tools ## measure several nodes on PostgreSQL: acts, imports, visible everywhere, cost at rest, joining
+	$(GO) test -run '^$$' -bench SingleActs -benchtime 5s -count 3 -timeout 30m ./internal/server
+	$(GO) test -run '^$$' -bench ImportToPostgres -benchtime 200000x -count 3 -timeout 30m ./internal/server
 	$(GO) test -run '^$$' -bench Visible -benchtime 200x -timeout 30m ./internal/server
 	$(GO) test -run '^$$' -bench 'AtRest|Join' -benchtime 3x -timeout 30m ./internal/server
 

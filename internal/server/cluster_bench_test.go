@@ -35,12 +35,12 @@ func grants(from, count uint64) []act.Report {
 // pgbench for an insert and an upsert of the same shape, over 64 connections to the same server.
 func BenchmarkSingleActs(b *testing.B) {
 	c := pgtest.Start(b, "max_connections=200", "shared_buffers=256MB")
-	c.SQL(b, "postgres", "CREATE TABLE bench_log (seq BIGSERIAL PRIMARY KEY, at BIGINT, body BYTEA, leaf BYTEA)",
-		"CREATE TABLE bench_now (subject BIGINT PRIMARY KEY, status BIGINT, entry BIGINT, at BIGINT)")
+	c.SQL(b, "postgres", "CREATE SCHEMA bench", "CREATE TABLE bench.log (seq BIGSERIAL PRIMARY KEY, at BIGINT, body BYTEA, leaf BYTEA)",
+		"CREATE TABLE bench.now (subject BIGINT PRIMARY KEY, status BIGINT, entry BIGINT, at BIGINT)")
 	reference := c.Bench(b, `\set id random(1, 1000000)
 BEGIN;
-INSERT INTO bench_log (at, body, leaf) VALUES (:id, decode(repeat('ab', 300), 'hex'), decode(repeat('cd', 32), 'hex'));
-INSERT INTO bench_now VALUES (:id, 1, 1, 1) ON CONFLICT (subject) DO UPDATE SET status = 1, entry = 2, at = 3;
+INSERT INTO bench.log (at, body, leaf) VALUES (:id, decode(repeat('ab', 300), 'hex'), decode(repeat('cd', 32), 'hex'));
+INSERT INTO bench.now VALUES (:id, 1, 1, 1) ON CONFLICT (subject) DO UPDATE SET status = 1, entry = 2, at = 3;
 COMMIT;
 `, 64, 4*time.Second)
 	node := openDefault(b, c, filepath.Join(b.TempDir(), "master.key"))
