@@ -13,6 +13,7 @@ import (
 	"github.com/consentline/consentline/internal/catalog"
 	"github.com/consentline/consentline/internal/consent"
 	"github.com/consentline/consentline/internal/demo"
+	"github.com/consentline/consentline/internal/report"
 	"github.com/consentline/consentline/internal/testkit/browser"
 )
 
@@ -108,6 +109,7 @@ func TestInABrowserEveryPageIsForEverybody(t *testing.T) {
 	}
 	person := "/console/people/" + hex.EncodeToString(conflicts[0].Subject[:])
 	f.keepInStep()
+	f.must(f.Reports.AddChecks(t.Context(), f.now(), []report.Checks{{Verdict: "allow", Code: "granted", N: 3}, {Verdict: "deny", Code: "withdrawn", N: 1}}))
 	_, secret := f.key(access.Admin)
 	c := browser.Start(t, f.http.URL)
 	look := func(paths ...string) {
