@@ -105,7 +105,8 @@ var routePermissions = map[string]access.Permission{
 	"GET /v1/reviews":                                     access.ReadHistory,
 	"POST /v1/reviews/{review}/decision":                  access.RecordConsent,
 
-	"POST /v1/inbound/{provider}": "", // the provider's own signature is asked for
+	"POST /v1/destinations/{destination}/inbound": "", // likewise
+	"POST /v1/inbound/{provider}":                 "", // the provider's own signature is asked for
 
 	"GET /healthz":            "",
 	"GET /readyz":             "",

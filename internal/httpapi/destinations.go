@@ -140,7 +140,7 @@ func (a *API) KeepInStep(e *sync.Engine) {
 var (
 	hookExample = Destination{
 		ID: "crm-hook", Kind: "webhook", Name: "Our CRM", Settings: map[string]string{"url": "https://crm.example.com/consent"},
-		Secrets: map[string]string{"secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"},
+		Secrets: map[string]string{"secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "inbound_secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"},
 	}
 	hookShown = Destination{ID: "crm-hook", Kind: "webhook", Name: "Our CRM", Settings: map[string]string{"url": "https://crm.example.com/consent"}}
 )

@@ -1,9 +1,14 @@
 package httpapi_test
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 func hook(settings map[string]any) map[string]any {
@@ -77,4 +82,27 @@ func TestAReconciliationTellsCountsAndMaskedSamples(t *testing.T) {
 	f.do(ask).status(http.StatusUnprocessableEntity)
 	ask.path += "?map=number"
 	f.do(ask).status(http.StatusUnprocessableEntity)
+}
+
+// signedBody is the headers of a callback by Standard Webhooks.
+func signedBody(secret, body string) map[string]string {
+	key, err := base64.StdEncoding.DecodeString(secret)
+	if err != nil {
+		panic(err)
+	}
+	stamp := strconv.FormatInt(time.Now().Unix(), 10)
+	mac := hmac.New(sha256.New, key)
+	mac.Write([]byte("m1." + stamp + "." + body))
+	return map[string]string{
+		"webhook-id": "m1", "webhook-timestamp": stamp, "webhook-signature": "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil)),
+	}
+}
+
+func TestACallbackThatIsNotSignedIsRefused(t *testing.T) {
+	f := start(t)
+	f.do(request{method: http.MethodPost, path: "/v1/destinations", body: hook(map[string]any{"url": "https://example.com/hook"})}).status(http.StatusCreated)
+	for _, path := range []string{"/v1/destinations/hook/inbound", "/v1/destinations/nobody/inbound"} {
+		a := f.do(request{method: http.MethodPost, path: path, body: "{}", header: signedBody("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "{}")})
+		a.status(http.StatusForbidden)
+	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/consentline/consentline/internal/access"
 	"github.com/consentline/consentline/internal/consent"
+	"github.com/consentline/consentline/internal/heard"
 	"github.com/consentline/consentline/internal/httpapi"
 	"github.com/consentline/consentline/internal/ledger"
 	"github.com/consentline/consentline/internal/messaging/generic"
@@ -60,6 +61,7 @@ func startWith(t testing.TB, rules string) *fixture {
 	f.api.Converse(s.Conversations)
 	f.api.KeepInStep(s.Sync)
 	f.api.Reconcile(s.Reconciler)
+	f.api.Hear(&heard.Listener{Engine: s.Sync, Ledger: s.Ledger, Recorder: s.Recorder, Now: s.Now}, s.Conversations.Providers.URL)
 	f.http = httptest.NewServer(f.api.Handler())
 	t.Cleanup(func() {
 		f.http.Close()

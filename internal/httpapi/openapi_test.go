@@ -91,7 +91,7 @@ var replayOrder = []string{
 	"invitePerson", "listPeople", "readPerson", "changePerson", "linkPerson", "signPersonOut",
 	"reportAttempt", "reportAttempts", "confirmAttempt", "releaseAttempt",
 	"listDestinationKinds", "createDestination", "listDestinations", "readDestination", "changeDestination", "pauseDestination", "resumeDestination",
-	"backfillDestination", "replayDestination", "retryDestination", "readDestinationStatus", "listParked", "readPropagation", "reconcileDestination", "listReconciliations", "removeDestination",
+	"backfillDestination", "replayDestination", "retryDestination", "readDestinationStatus", "listParked", "readPropagation", "hearDestination", "reconcileDestination", "listReconciliations", "removeDestination",
 }
 
 // TestEveryExampleIsAnsweredAsDocumented sends each example of the document, and holds request and answer against it.
@@ -171,6 +171,11 @@ func (r *replay) send(t *testing.T, op documented) {
 	}
 	if op.OperationID == "inbound" {
 		r.exchange(t, op, r.callback())
+		return
+	}
+	if op.OperationID == "hearDestination" {
+		body := `{"id":"1","data":{"phone_number":"+12025550123","purpose":"marketing","channel":"sms","status":"withdrawn"}}`
+		r.exchange(t, op, request{method: op.method, path: path, body: body, header: signedBody("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", body)})
 		return
 	}
 	if op.RequestBody == nil {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/consentline/consentline/internal/check"
+	"github.com/consentline/consentline/internal/heard"
 	"github.com/consentline/consentline/internal/httpapi"
 )
 
@@ -44,6 +45,7 @@ func (s *Server) API(version string) *httpapi.API {
 	api.Converse(s.Conversations)
 	api.KeepInStep(s.Sync)
 	api.Reconcile(s.Reconciler)
+	api.Hear(&heard.Listener{Engine: s.Sync, Ledger: s.Ledger, Recorder: s.Recorder, Now: s.Now}, s.Conversations.Providers.URL)
 	return api
 }
 

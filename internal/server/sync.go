@@ -71,9 +71,16 @@ func (s *Server) keepInStep(ctx context.Context) {
 	s.whileLeading(ctx, "sync", func(ctx context.Context) {
 		var running stdsync.WaitGroup
 		running.Go(func() { s.repeat(ctx, "reconcile", time.Minute, s.Reconciler.RunOnce) })
+		running.Go(func() { s.repeat(ctx, "forget what was acknowledged long ago", time.Hour, s.purgeSync) })
 		s.Sync.Run(ctx)
 		running.Wait()
 	})
+}
+
+// purgeSync deletes once: what is left grows old within the hour.
+func (s *Server) purgeSync(ctx context.Context) (int, error) {
+	_, err := s.Sync.Purge(ctx)
+	return 0, err
 }
 
 // whileLeading runs what one node does for all of them, whenever this one is the leader of the job. What runs is ended

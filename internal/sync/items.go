@@ -179,7 +179,7 @@ func (s *items) unpark(ctx context.Context, now time.Time) (n int64, err error) 
 // forget deletes everything kept of a destination.
 func (s *items) forget(ctx context.Context) error {
 	return s.db.InTx(ctx, func(tx store.Tx) error {
-		for _, table := range []string{"sync_items", "sync_acks"} {
+		for _, table := range []string{"sync_items", "sync_acks", "sync_said"} {
 			if _, err := tx.Exec(ctx, "DELETE FROM "+table+" WHERE destination = $1", s.destination); err != nil {
 				return err
 			}

@@ -12,6 +12,8 @@ type outcome struct {
 	Change
 	err error     // nil: acknowledged; a *RefusedError; a *LaterError
 	at  time.Time // when it was known
+
+	from time.Time // when it was first sent
 }
 
 // round delivers changes, and returns what became of each. While the system as a whole takes nothing it waits, so it
@@ -45,10 +47,14 @@ func (r *round) deliver(ctx context.Context, changes []Change) ([]outcome, error
 
 // lane delivers one batch after the other.
 func (r *round) lane(ctx context.Context, lane []Change) (out []outcome, err error) {
+	var from time.Time // when the batch was first sent; zero: it was not
 	for len(lane) > 0 {
 		batch := batchOf(lane, r.limits)
 		if err := r.gate.pass(ctx); err != nil {
 			return out, err
+		}
+		if from.IsZero() {
+			from = r.now()
 		}
 		errs := r.call(ctx, batch)
 		down := r.down(errs)
@@ -61,9 +67,9 @@ func (r *round) lane(ctx context.Context, lane []Change) (out []outcome, err err
 		}
 		at := r.now()
 		for i := range batch {
-			out = append(out, outcome{batch[i], errs[i], at})
+			out = append(out, outcome{batch[i], errs[i], at, from})
 		}
-		lane = lane[len(batch):]
+		lane, from = lane[len(batch):], time.Time{}
 	}
 	return out, nil
 }

@@ -222,6 +222,9 @@ func (r *runner) send(ctx context.Context, changes []Change, cursor uint64) erro
 		if err := r.items.settle(ctx, tx, outcomes, waited); err != nil {
 			return fmt.Errorf("write down what was delivered: %w", err)
 		}
+		if err := r.said(ctx, tx, outcomes); err != nil {
+			return fmt.Errorf("write down what was said: %w", err)
+		}
 		if cursor == 0 {
 			return nil
 		}

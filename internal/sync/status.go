@@ -152,8 +152,12 @@ func (e *Engine) AcksOf(ctx context.Context, seq uint64) (out []Ack, err error) 
 // Forget deletes what is kept of a subject, as when they are erased.
 func (e *Engine) Forget(ctx context.Context, id ledger.SubjectID) error {
 	return e.DB.InTx(ctx, func(tx store.Tx) error {
-		_, err := tx.Exec(ctx, "DELETE FROM sync_items WHERE subject = $1", id[:])
-		return err
+		for _, table := range []string{"sync_items", "sync_said"} {
+			if _, err := tx.Exec(ctx, "DELETE FROM "+table+" WHERE subject = $1", id[:]); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 
@@ -165,7 +169,11 @@ const keptAcks = 5 * 365 * 24 * time.Hour
 func (e *Engine) Purge(ctx context.Context) (done int, err error) {
 	err = e.DB.InTx(ctx, func(tx store.Tx) error {
 		n, err := tx.Exec(ctx, "DELETE FROM sync_acks WHERE acked_at < $1", e.Now().Add(-keptAcks).UnixMicro())
-		done = int(n)
+		if err != nil {
+			return err
+		}
+		said, err := tx.Exec(ctx, "DELETE FROM sync_said WHERE to_at < $1", e.Now().Add(-keptSaid).UnixMicro())
+		done = int(n + said)
 		return err
 	})
 	return done, err

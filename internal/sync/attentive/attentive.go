@@ -17,10 +17,11 @@ import (
 
 // Kind describes the destination for operators.
 var Kind = sync.Kind{
-	Name: "attentive",
-	Doc:  "Attentive: text subscriptions, marketing and transactional.",
+	Name: "attentive", Provider: true,
+	Doc: "Attentive: text subscriptions, marketing and transactional.",
 	Settings: []sync.Setting{
 		{Name: "access_token", Doc: "an access token with the scopes subscriptions:read and subscriptions:write", Required: true, Secret: true},
+		sync.InboundSecret("the signing key of the webhook whose events come back"),
 		{Name: "ask", Doc: "yes: let Attentive ask people to reply Y; otherwise they are subscribed silently, since their yes is on record"},
 		{Name: "base_url", Doc: "another address than https://api.attentivemobile.com"},
 	},
@@ -31,6 +32,7 @@ var Kind = sync.Kind{
 type connector struct {
 	sync.Calls
 	base, token string
+	inbound     string
 	silent      bool
 	clients     sync.Clients
 }
@@ -51,7 +53,7 @@ func open(c sync.Config) (sync.Connector, error) {
 		return nil, err
 	}
 	a := &connector{
-		base: strings.TrimRight(c.Setting("base_url", "https://api.attentivemobile.com"), "/"), token: c.Secrets["access_token"],
+		base: strings.TrimRight(c.Setting("base_url", "https://api.attentivemobile.com"), "/"), token: c.Secrets["access_token"], inbound: c.Secrets["inbound_secret"],
 		silent: !ask, clients: c.Clients,
 	}
 	a.Calls = sync.Calls{Mapping: m, Now: c.Now, Granted: 1, Denied: 1, Send: a.send, Pace: sync.Limits{InFlight: 4, PerSecond: 5, Burst: 5}}

@@ -24,6 +24,7 @@ var Kind = sync.Kind{
 	Doc:  "HubSpot: properties of contacts, found by a unique property that holds the number.",
 	Settings: []sync.Setting{
 		{Name: "access_token", Doc: "of a private app with the scopes crm.objects.contacts.read and .write", Required: true, Secret: true},
+		sync.InboundSecret("the client secret of the app whose webhooks come back"),
 		{Name: "id_property", Doc: "the contact property with unique values that holds the number in E.164, such as consent_number", Required: true},
 		{Name: "granted", Doc: "what a property holds for a yes; true unless given"},
 		{Name: "denied", Doc: "what a property holds for a no; false unless given"},
@@ -35,6 +36,7 @@ var Kind = sync.Kind{
 
 type connector struct {
 	base, token, id string
+	inbound         string
 	granted, denied string
 	mapping         sync.Mapping
 	clients         sync.Clients
@@ -51,7 +53,7 @@ func open(c sync.Config) (sync.Connector, error) {
 	h := &connector{
 		base: strings.TrimRight(c.Setting("base_url", "https://api.hubapi.com"), "/"), token: c.Secrets["access_token"],
 		id: c.Settings["id_property"], granted: c.Setting("granted", "true"), denied: c.Setting("denied", "false"),
-		mapping: m, clients: c.Clients, now: c.Now,
+		mapping: m, clients: c.Clients, now: c.Now, inbound: c.Secrets["inbound_secret"],
 	}
 	if !internalName.MatchString(h.id) {
 		return nil, &sync.InvalidError{Field: "id_property", Reason: "want a property's internal name, such as consent_number"}

@@ -33,6 +33,7 @@ var Kind = sync.Kind{
 		{Name: "secret", Doc: "what requests are signed with: whsec_ and 24 to 64 bytes in base64", Secret: true},
 		{Name: "previous_secret", Doc: "an earlier secret, while receivers change to the new one", Secret: true},
 		{Name: "signing_key", Doc: "for signatures that need no shared secret: whsk_ and an Ed25519 seed of 32 bytes in base64", Secret: true},
+		sync.InboundSecret("what events that come back are signed with, as Standard Webhooks: whsec_ and 24 to 64 bytes in base64"),
 	},
 	New: open,
 }
@@ -42,6 +43,7 @@ type connector struct {
 	events  cloudevent.Maker
 	secrets [][]byte
 	key     ed25519.PrivateKey
+	inbound []byte
 	clients sync.Clients
 	now     func() time.Time
 }
@@ -70,6 +72,11 @@ func open(c sync.Config) (sync.Connector, error) {
 			return nil, &sync.InvalidError{Field: "signing_key", Reason: err.Error()}
 		}
 		w.key = ed25519.NewKeyFromSeed(seed)
+	}
+	if c.Secrets["inbound_secret"] != "" {
+		if w.inbound, err = decode(c.Secrets["inbound_secret"], "whsec_", 24, 64); err != nil {
+			return nil, &sync.InvalidError{Field: "inbound_secret", Reason: err.Error()}
+		}
 	}
 	if len(w.secrets) == 0 && w.key == nil {
 		return nil, &sync.InvalidError{Field: "secret", Reason: "a secret or a signing_key is needed: receivers must be able to tell our requests from others'"}
