@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"path/filepath"
 	stdsync "sync"
 	"time"
 
@@ -17,7 +18,7 @@ import (
 
 // openSync makes what keeps other systems in step. It sends nothing before Serve.
 func (s *Server) openSync() {
-	clients := sync.Clients{HTTP: s.config.Egress.Client(), Dial: s.config.Egress.Dial, Checkpoint: s.latestCheckpoint}
+	clients := sync.Clients{HTTP: s.config.Egress.Client(), Dial: s.config.Egress.Dial, Exports: filepath.Join(s.DataDir, "exports"), Checkpoint: s.latestCheckpoint}
 	s.Destinations = sync.NewDestinations(s.Ledger, s.vault, kinds.All, clients, s.Now)
 	s.Sync = &sync.Engine{Destinations: s.Destinations, Ledger: s.Ledger, DB: s.db, Feed: s.Feed, Now: s.Now, Log: s.Log}
 	if s.Rules != nil {

@@ -35,6 +35,9 @@ type Clients struct {
 	// Dial connects for protocols other than HTTP, guarded in the same way.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
+	// Exports is the server's folder for files of destinations, empty where it has none.
+	Exports string
+
 	// Checkpoint returns the log's latest signed checkpoint, empty before the first. It may be nil.
 	Checkpoint func(context.Context) string
 }

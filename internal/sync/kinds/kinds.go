@@ -5,6 +5,7 @@ import (
 	"github.com/consentline/consentline/internal/sync"
 	"github.com/consentline/consentline/internal/sync/attentive"
 	"github.com/consentline/consentline/internal/sync/braze"
+	"github.com/consentline/consentline/internal/sync/csvfile"
 	"github.com/consentline/consentline/internal/sync/customerio"
 	"github.com/consentline/consentline/internal/sync/dynamics"
 	"github.com/consentline/consentline/internal/sync/hubspot"
@@ -26,6 +27,7 @@ import (
 var All = []sync.Kind{
 	attentive.Kind,
 	braze.Kind,
+	csvfile.Kind,
 	customerio.Kind,
 	dynamics.Kind,
 	hubspot.Kind,
