@@ -228,7 +228,12 @@ func (s *Session) Request(ctx context.Context, c Command, body []byte) (Packet, 
 	case <-ctx.Done():
 		return Packet{}, ctx.Err()
 	}
-	return Packet{}, ErrClosed
+	select {
+	case p := <-answer: // the peer answered, and hung up at once
+		return p, nil
+	default:
+		return Packet{}, ErrClosed
+	}
 }
 
 // Done is closed when the session has ended.
