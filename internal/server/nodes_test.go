@@ -25,6 +25,9 @@ func TestMain(m *testing.M) {
 	if text := os.Getenv(ordersVariable); text != "" {
 		os.Exit(runNode(text))
 	}
+	if dir := os.Getenv(senderVariable); dir != "" {
+		os.Exit(runSender(dir))
+	}
 	os.Exit(pgtest.Run(m))
 }
 
