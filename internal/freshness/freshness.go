@@ -95,6 +95,7 @@ type Node struct {
 	incarnation [16]byte
 	wake        chan struct{}
 	announce    chan struct{}
+	apart       bool // others took this node for ended; belongs to RunOnce
 
 	mu      sync.Mutex
 	waiting []chan struct{} // for the next poll that begins
@@ -156,6 +157,13 @@ func (n *Node) RunOnce(ctx context.Context) (behind bool, err error) {
 		return false, err
 	}
 	n.config.Log.Tell(c)
+	if n.apart { // the row was gone, or this is another copy of the database: it is the log, so who else runs there?
+		if err := n.Join(ctx); err != nil {
+			n.failed(err, waiting)
+			return false, err
+		}
+		n.apart = false
+	}
 	if c.To < head {
 		n.again(waiting)
 		return true, nil
@@ -169,7 +177,8 @@ func (n *Node) RunOnce(ctx context.Context) (behind bool, err error) {
 func (n *Node) count(ctx context.Context, tx store.Tx) error {
 	rows, err := tx.Exec(ctx, "UPDATE nodes SET polls = polls + 1 WHERE incarnation = $1", n.incarnation[:])
 	if err == nil && rows == 0 {
-		err = errRemoved
+		n.apart = true
+		_, err = tx.Exec(ctx, "INSERT INTO nodes (incarnation, polls, lease) VALUES ($1, 1, $2)", n.incarnation[:], n.lease())
 	}
 	if err != nil {
 		return fmt.Errorf("count the poll: %w", err)

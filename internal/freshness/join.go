@@ -17,9 +17,6 @@ func (e *UnequalError) Error() string {
 	return fmt.Sprintf("a node of this database runs with --freshness %s, and this one has %s: give all nodes the same, or stop the others first", e.Theirs, e.Ours)
 }
 
-// errRemoved says that the node's row is gone: it was silent for so long that others took it for ended.
-var errRemoved = errors.New("this node was taken for ended")
-
 // confirms is what stands for a lease in the row of a node whose every check polls.
 const confirms = -1
 

@@ -36,10 +36,6 @@ func (n *Node) Run(ctx context.Context) {
 		switch {
 		case behind:
 			continue
-		case errors.Is(err, errRemoved):
-			if err := n.Join(ctx); err != nil {
-				n.failed(err, nil)
-			}
 		case errors.Is(err, context.DeadlineExceeded):
 			patience = min(2*patience, maxPatience)
 		default:
