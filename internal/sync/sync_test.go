@@ -237,6 +237,42 @@ func TestARemovedDestinationIsToldNothingMore(t *testing.T) {
 	}
 }
 
+// connected is a system to which a connection is kept.
+type connected struct {
+	*system
+	closed chan struct{}
+}
+
+func (c connected) Close() error {
+	close(c.closed)
+	return nil
+}
+
+func TestAConnectionIsLetGoAfterTheLastDelivery(t *testing.T) {
+	w := open(t)
+	c := connected{newSystem(1, sync.Limits{Batch: 1, InFlight: 1}), make(chan struct{})}
+	w.define("bus", c)
+	w.start()
+	w.act(number(0), texts, consent.Granted)
+	until(t, "in step", func() bool { return w.settled("bus") })
+	select {
+	case <-c.closed:
+		t.Fatal("it was closed while it is in use")
+	default:
+	}
+	if _, err := w.Destinations.Update(ctx, "test", "bus", func(d *sync.Destination) { d.Paused = true }); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "closed", func() bool {
+		select {
+		case <-c.closed:
+			return true
+		default:
+			return false
+		}
+	})
+}
+
 func TestWhatAFilterLeavesOutIsNotTold(t *testing.T) {
 	w := open(t)
 	s := newSystem(1, sync.Limits{Batch: 10, InFlight: 1})
