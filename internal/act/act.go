@@ -198,13 +198,20 @@ func (p *Report) source() consent.Source {
 	return consent.API
 }
 
+// undetermined is the language of words of which nobody said in which they are (RFC 5646, section 4.1).
+const undetermined = "und"
+
 // wording returns the reference to the words that were shown; words that come as they are get a disclosure of their own.
 func (r *Recorder) wording(ctx context.Context, caller *access.Caller, p *Report) (consent.DisclosureRef, error) {
 	if p.Text != "" {
 		if p.Disclosure != "" {
 			return consent.DisclosureRef{}, &InvalidError{CodeInvalidField, "text", "give either disclosure or text and language, not both"}
 		}
-		ref, err := r.catalog.Freeze(ctx, caller.ID, catalog.Wording{Language: p.Language, Text: p.Text}, r.now())
+		language := p.Language
+		if language == "" && p.Act.Restricts() {
+			language = undetermined // a no does not fail for what nobody knows of it
+		}
+		ref, err := r.catalog.Freeze(ctx, caller.ID, catalog.Wording{Language: language, Text: p.Text}, r.now())
 		var invalid *catalog.InvalidError
 		if errors.As(err, &invalid) {
 			err = &InvalidError{CodeInvalidField, invalid.Field, invalid.Reason}

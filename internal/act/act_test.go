@@ -129,6 +129,17 @@ func TestWhatIsRetiredTakesEveryNo(t *testing.T) {
 	}
 }
 
+func TestANoDoesNotFailForTheLanguageOfItsWords(t *testing.T) {
+	r, c := recorder(t)
+	results, err := r.Record(ctx, access.Local, []act.Report{report(func(p *act.Report) { p.Act, p.Text = consent.Withdrawn, "Stop" })})
+	if err != nil || results[0].Err != nil || results[0].Record.Status != consent.StatusWithdrawn {
+		t.Fatalf("got %+v, %v; want withdrawn", results, err)
+	}
+	if n := len(c.Disclosures()); n != 1 {
+		t.Errorf("%d wordings are kept, want 1", n)
+	}
+}
+
 func TestWhatTheCallerLeavesOutHasADefault(t *testing.T) {
 	r, _ := recorder(t)
 	results, err := r.Record(ctx, access.Local, []act.Report{report(func(p *act.Report) { p.Brand, p.Source = "", consent.NoSource })})

@@ -34,7 +34,7 @@ type ConsentRequest struct {
 
 	Disclosure string `json:"disclosure,omitempty" doc:"The wording that was shown, as id@version." example:"newsletter-sms@1"`
 	Text       string `json:"text,omitempty" doc:"The exact words that were shown, in place of a disclosure."`
-	Language   string `json:"language,omitempty" doc:"The language of those words (BCP 47)." example:"en-US"`
+	Language   string `json:"language,omitempty" doc:"The language of those words (BCP 47); a no needs none." example:"en-US"`
 
 	Evidence      string `json:"evidence,omitempty" maxLength:"2000" doc:"A reference to an artefact: sha256:…, a URL, a certificate's id."`
 	Actor         string `json:"actor,omitempty" maxLength:"200" doc:"Who acted, where that is not the person: a member of staff, a system."`
