@@ -210,11 +210,20 @@ func (e *end) quiet(ctx context.Context) error {
 	if !ok {
 		return nil
 	}
-	n, err := pg.Others(ctx)
-	if err == nil && n > 0 {
-		err = &RunningError{e.Name, n}
+	for looks := 1; ; looks++ {
+		n, err := pg.Others(ctx)
+		switch {
+		case err != nil || n == 0:
+			return err
+		case looks == 20: // the database lets go of a server's connections a moment after the server has ended
+			return &RunningError{e.Name, n}
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
-	return err
 }
 
 // schemaFits refuses a ledger whose schema is not this program's, since its tables are others. Where there is no ledger
