@@ -70,6 +70,18 @@ func TestStartRestoresWhatWasStoppedAndAReplayRestoresNothingMore(t *testing.T) 
 	f.want(t, alice, map[consent.Scope]consent.Status{offers: consent.StatusWithdrawn, orders: consent.StatusWithdrawn})
 }
 
+// TestStartGivesAStrangerNothing holds that a no to everything, or a suspension, is nothing that START could give back.
+func TestStartGivesAStrangerNothing(t *testing.T) {
+	for _, first := range []string{"STOP", "I don't know what this is"} {
+		f := open(t)
+		f.take(t, f.text(alice, "21610", first))
+		taken := f.take(t, f.text(alice, "21610", "START"))
+		if len(taken[0].Acts) != 0 || taken[0].Flag != inbound.NothingToKeep {
+			t.Errorf("START after %q: got %+v", first, taken[0])
+		}
+	}
+}
+
 func TestAStrangersStartWaitsForAPerson(t *testing.T) {
 	f := open(t)
 	if taken := f.take(t, f.text(alice, "21610", "START")); taken[0].Flag != inbound.NothingToKeep || len(taken[0].Acts) != 0 {

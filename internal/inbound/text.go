@@ -169,12 +169,16 @@ func (b *Inbox) start(ctx context.Context, t *Taken) error {
 	if len(t.open) > 0 {
 		return b.confirm(ctx, t, t.open[0])
 	}
+	had, err := b.everGranted(ctx, t)
+	if err != nil {
+		return err
+	}
 	var items []ledger.Item
 	var last consent.PurposeID
 	for _, h := range t.person.Records {
 		s := h.Scope
 		ended := h.Record.Status == consent.StatusWithdrawn || h.Record.Status == consent.StatusRevoked
-		if !ended || !s.Concrete() || s.Brand != t.sender.Brand || s.Channel != t.sender.Channel ||
+		if !ended || !had[s] || !s.Concrete() || s.Brand != t.sender.Brand || s.Channel != t.sender.Channel ||
 			t.sender.Purpose != "" && t.sender.Purpose != s.Purpose {
 			continue
 		}
@@ -202,6 +206,31 @@ func (b *Inbox) start(ctx context.Context, t *Taken) error {
 		_, err := b.Outbox.Put(ctx, tx, answer)
 		return err
 	})
+}
+
+// everGranted returns the scopes in which the person once gave a yes. START gives back what was there: to take it from a
+// stranger who had said no to everything for a yes to everything would be a consent that nobody gave.
+func (b *Inbox) everGranted(ctx context.Context, t *Taken) (map[consent.Scope]bool, error) {
+	out := map[consent.Scope]bool{}
+	const atOnce = 1000
+	for after := uint64(0); ; {
+		history, err := b.Ledger.History(ctx, t.person.ID, after, atOnce)
+		if errors.Is(err, ledger.ErrNotFound) {
+			return out, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		for i := range history {
+			after = history[i].Seq
+			if act, ok := history[i].Act(); ok && (act.Kind == consent.Granted || act.Kind == consent.Renewed) {
+				out[act.Scope] = true
+			}
+		}
+		if len(history) < atOnce {
+			return out, nil
+		}
+	}
 }
 
 // repeatedStart reports whether what the person would restore stands: then there is nothing to do.
