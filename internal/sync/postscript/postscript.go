@@ -17,8 +17,8 @@ import (
 
 // Kind describes the destination for operators.
 var Kind = sync.Kind{
-	Name: "postscript",
-	Doc:  "Postscript: unsubscribes. Whoever says yes is subscribed by Postscript's own forms and keywords alone.",
+	Name: "postscript", Provider: true,
+	Doc: "Postscript: unsubscribes. Whoever says yes is subscribed by Postscript's own forms and keywords alone.",
 	Settings: []sync.Setting{
 		{Name: "api_key", Doc: "the shop's private API key, or the partner's", Required: true, Secret: true},
 		{Name: "shop_token", Doc: "of partners: the shop's API token", Secret: true},

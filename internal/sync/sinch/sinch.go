@@ -17,8 +17,8 @@ import (
 
 // Kind describes the destination for operators.
 var Kind = sync.Kind{
-	Name: "sinch",
-	Doc:  "Sinch: the members of groups of the SMS API.",
+	Name: "sinch", Provider: true,
+	Doc: "Sinch: the members of groups of the SMS API.",
 	Settings: []sync.Setting{
 		{Name: "service_plan_id", Doc: "the service plan of the SMS API", Required: true},
 		{Name: "api_token", Doc: "the service plan's API token", Required: true, Secret: true},
