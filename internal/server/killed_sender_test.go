@@ -96,6 +96,8 @@ func TestKillingASenderLosesNothing(t *testing.T) {
 		_ = sender.Process.Kill()
 		_ = sender.Wait()
 	}
+	mu.Lock()
+	defer mu.Unlock()
 	if len(told) != want {
 		t.Errorf("the system was told of %d acts, want %d", len(told), want)
 	}
