@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -185,10 +184,4 @@ func (in remoteIntake) send(ctx context.Context, reports []act.Report) ([]outcom
 		}
 	}
 	return out, nil
-}
-
-// encodeLine writes a value as one line of NDJSON.
-func encodeLine(v any) ([]byte, error) {
-	line, err := json.Marshal(v)
-	return append(line, '\n'), err
 }

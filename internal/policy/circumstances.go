@@ -101,21 +101,6 @@ func parseKnown[E ~uint8](w words[E], s string) (E, error) {
 	return w.parse(s)
 }
 
-// SenderWords lists the kinds of sender that rules tell apart.
-func SenderWords() []string { return senderWords.known() }
-
-// SectorWords lists the sectors that rules name.
-func SectorWords() []string { return sectorWords.known() }
-
-// LineWords lists the kinds of line that rules tell apart.
-func LineWords() []string { return lineWords.known() }
-
-// ContactWords lists what a contact may be for.
-func ContactWords() []string { return contactWords.known() }
-
-// FactWords lists the facts that rules ask for.
-func FactWords() []string { return append([]string{}, factWords...) }
-
 // RegistryByID returns the registry of the ID that packs give it, such as us.ndnc.
 func (r *Rules) RegistryByID(id string) (RegistryID, bool) {
 	i, known := r.registryOf[id]
